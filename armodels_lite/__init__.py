@@ -1,0 +1,38 @@
+"""Autoregressive generative models for an interactive course: p(x) = prod_t p(x_t | x_<t).
+
+>>> import armodels_lite as ar
+>>> model = ar.NADE((1, 8, 8), hidden=16)
+>>> x = model.sample(2)
+>>> x.shape, model.log_prob(x).shape
+(torch.Size([2, 1, 8, 8]), torch.Size([2]))
+"""
+
+from .chain import AutoregressiveModel, Decoder, DensityModel, Step, load_pretrained
+from .conditionals import Bernoulli, Categorical, Conditional, GaussianMixture, LogisticMixture, PiecewiseConstant
+from .filters import top_k, top_p
+from .inspection import dependencies, receptive_field, total_probability
+from .models import FVSBN, MADE, NADE
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "FVSBN",
+    "MADE",
+    "NADE",
+    "AutoregressiveModel",
+    "Bernoulli",
+    "Categorical",
+    "Conditional",
+    "Decoder",
+    "DensityModel",
+    "GaussianMixture",
+    "LogisticMixture",
+    "PiecewiseConstant",
+    "Step",
+    "dependencies",
+    "load_pretrained",
+    "receptive_field",
+    "top_k",
+    "top_p",
+    "total_probability",
+]

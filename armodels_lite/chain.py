@@ -1,0 +1,276 @@
+"""The chain rule, written once: p(x) = prod_t p(x_t | x_<t).
+
+An architecture says only how x_<t becomes the parameters of the distribution of x_t: for all t in one parallel pass
+(`params`) and, where it can do better than recomputing, one step at a time (a `Decoder`). Likelihood, sampling and
+completion follow here for every model at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .conditionals import Bernoulli, Conditional
+from .decoder import Decoder, NaiveDecoder
+from .density import DensityModel, load_pretrained
+from .distributions import Distribution, uniform_noise
+from .orderings import make_ordering
+
+__all__ = ["AutoregressiveModel", "Decoder", "DensityModel", "NaiveDecoder", "Step", "load_pretrained"]
+
+Filter = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of sampling.
+
+    Attributes:
+        t: the step, from 0.
+        position: flat position of the variable in storage layout.
+        dist: what the value was drawn from (tempered and filtered), batch shape (n,).
+        u: the uniform noise used, (n,).
+        x: a snapshot (n, *event_shape) after the step; 0 where nothing is drawn yet.
+    """
+
+    t: int
+    position: int
+    dist: Distribution
+    u: Tensor
+    x: Tensor
+
+
+class AutoregressiveModel(DensityModel):
+    """A model of p(x) as a product of conditionals, in the order that `ordering` gives.
+
+    A subclass implements `params`, and `cached_decoder` where it can step faster than by recomputing.
+
+    Args:
+        event_shape: shape of one event; its T = prod(event_shape) entries are the variables.
+        conditional: the distribution of one variable; Bernoulli unless given.
+        ordering: a name ("raster", "reverse", "spiral", "hilbert", "random", "random(7)") or a permutation of
+            0..T-1: entry t is the flat position of the variable drawn at step t.
+        num_classes, context_shape: see `DensityModel`.
+
+    Raises:
+        ValueError, TypeError: for arguments that are not accepted; the message says what is.
+    """
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        *,
+        conditional: Conditional | None = None,
+        ordering: str | Sequence[int] | Tensor = "raster",
+        num_classes: int | None = None,
+        context_shape: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(event_shape, num_classes=num_classes, context_shape=context_shape)
+        conditional = Bernoulli() if conditional is None else conditional
+        if not isinstance(conditional, Conditional):
+            raise TypeError(f"conditional must be a Conditional such as ar.Bernoulli(), got {conditional!r}")
+        self.conditional = conditional
+        order = make_ordering(ordering, self.event_shape)
+        # Both follow from the constructor's arguments, so they move with the model but are not saved as weights.
+        self.register_buffer("ordering", order, persistent=False)
+        self.register_buffer("rank", order.argsort(), persistent=False)
+
+    # -- what an architecture says -------------------------------------------------------------------------------
+
+    def params(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Parameters (B, *event_shape, P) of every conditional p(x_t | x_<t), in storage layout, in one pass."""
+        raise NotImplementedError
+
+    def cached_decoder(self, n: int, context: Tensor | None) -> Decoder:
+        """A decoder that reuses what earlier steps computed; recomputes unless a model knows better."""
+        return NaiveDecoder(self, n, context)
+
+    # -- likelihood ----------------------------------------------------------------------------------------------
+
+    @property
+    def event_dtype(self) -> torch.dtype:
+        return self.conditional.event_dtype(self.dtype)
+
+    @property
+    def levels(self) -> int | None:
+        """Number of values of one variable; None if it is continuous."""
+        return self.conditional.levels
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Distribution:
+        """All conditionals p(x_t | x_<t) at once: a distribution with batch shape (B, *event_shape).
+
+        Its `sample()` draws every variable given the *true* values before it, so it is no sample of the model.
+        """
+        self.check(x, context)
+        return self.conditional.distribution(self.params(x, context))
+
+    def _check_values(self, x: Tensor) -> None:
+        self.conditional.check_values(x)
+
+    def _log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        log_probs = self.conditional.distribution(self.params(x, context)).log_prob(x)
+        return log_probs.flatten(1).sum(1)
+
+    # -- sampling ------------------------------------------------------------------------------------------------
+
+    def sample(self, n: int | None = None, **options: Any) -> Tensor:
+        """Draw events (n, *event_shape): x_t = draw_t(u_t), a deterministic map of uniform noise.
+
+        Args:
+            n: number of events; may be left out when `noise` is given.
+            noise: (n, *event_shape) in (0, 1), indexed by position. Default: the grid (2k+1)/2^24.
+            context: class labels or a context tensor for conditional models, n entries.
+            temperature: below 1 sharpens, above 1 flattens every conditional.
+            filter: `top_k(k)` or `top_p(p)`, for discrete variables.
+            generator: torch.Generator for the default noise.
+            observed, mask: completion. Both (n, *event_shape); where the bool mask is True the value of
+                `observed` is kept. Each drawn value depends on the values before it in the ordering, only.
+            cache: False recomputes the whole model at every step, for reference.
+
+        Raises:
+            ValueError, TypeError: for arguments that do not fit together or to the model.
+
+        >>> import armodels_lite as ar
+        >>> model = ar.FVSBN((4,))                      # all weights start at 0: four fair coins
+        >>> model.sample(noise=torch.tensor([[0.62, 0.25, 0.80, 0.49]]))
+        tensor([[0., 1., 0., 1.]])
+        """
+        sampler = _Sampler(self, n, **options)
+        with _sampling(self):
+            for _ in sampler.steps():
+                pass
+        return sampler.decoder.x.view(sampler.n, *self.event_shape)
+
+    def sample_steps(self, n: int | None = None, **options: Any) -> Iterator[Step]:
+        """Like `sample`, but yields a `Step` for each variable as it is drawn. Arguments are checked at the call."""
+        return self._iterate(_Sampler(self, n, **options))
+
+    def _iterate(self, sampler: _Sampler) -> Iterator[Step]:
+        steps = sampler.steps()
+        while True:
+            with _sampling(self):  # entered anew for each step: the caller may train in between
+                found = next(steps, None)
+            if found is None:
+                return
+            t, position, dist, u = found
+            yield Step(t, position, dist, u, sampler.decoder.x.view(sampler.n, *self.event_shape).clone())
+
+    def decoder(self, n: int, context: Tensor | None = None, cache: bool = True) -> Decoder:
+        """A decoder for n sequences at step 0; cache=False gives the one that recomputes, for reference."""
+        _check_count(n)
+        self.check_context(context, n)
+        with torch.no_grad():
+            return self.cached_decoder(n, context) if cache else NaiveDecoder(self, n, context)
+
+
+class _Sampler:
+    """The arguments of `sample`, checked, and the loop over the variables."""
+
+    def __init__(
+        self,
+        model: AutoregressiveModel,
+        n: int | None,
+        *,
+        noise: Tensor | None = None,
+        context: Tensor | None = None,
+        temperature: float = 1.0,
+        filter: Filter | None = None,
+        generator: torch.Generator | None = None,
+        observed: Tensor | None = None,
+        mask: Tensor | None = None,
+        cache: bool = True,
+    ) -> None:
+        self.n = _number_of_samples(n, noise)
+        self.noise = _noise(model, self.n, noise, generator)
+        if not (isinstance(temperature, (int, float)) and 0 < temperature < math.inf):
+            raise ValueError(f"temperature must be a positive number, got {temperature!r}")
+        if filter is not None and not model.conditional.discrete:
+            raise ValueError(f"a filter needs discrete variables, and this model has {model.conditional!r}")
+        self.temperature, self.filter = temperature, filter
+        self.observed, self.mask = _completion(model, self.n, observed, mask)
+        with _sampling(model):
+            self.decoder = model.decoder(self.n, context, cache)
+
+    def steps(self) -> Iterator[tuple[int, int, Distribution, Tensor]]:
+        decoder = self.decoder
+        for t, position in enumerate(decoder._positions):
+            dist, u = self._adjusted(decoder.distribution()), self.noise[:, position]
+            x_t = dist.draw(u).to(decoder.x.dtype)
+            if self.mask is not None:
+                x_t = torch.where(self.mask[:, position], self.observed[:, position], x_t)
+            decoder.step(x_t)
+            yield t, position, dist, u
+
+    def _adjusted(self, dist: Distribution) -> Distribution:
+        if self.temperature != 1:
+            dist = dist.tempered(self.temperature)
+        return dist if self.filter is None else dist.filtered(self.filter)
+
+
+class _sampling:
+    """Eval mode and no gradients inside; the modes of the model and of its parts are restored at the end."""
+
+    def __init__(self, model: AutoregressiveModel) -> None:
+        self.model = model
+
+    def __enter__(self) -> None:
+        self.training = [module for module in self.model.modules() if module.training]
+        self.model.eval()
+        self.grad = torch.is_grad_enabled()
+        torch.set_grad_enabled(False)
+
+    def __exit__(self, *_: object) -> None:
+        torch.set_grad_enabled(self.grad)
+        for module in self.training:
+            module.training = True
+
+
+def _number_of_samples(n: int | None, noise: Tensor | None) -> int:
+    if noise is None and n is None:
+        raise ValueError("say how many samples: give n, or noise")
+    if noise is None:
+        return _check_count(n)
+    if n is not None and n != len(noise):
+        raise ValueError(f"n is {n}, but noise is for {len(noise)} samples")
+    return len(noise)
+
+
+def _noise(model: AutoregressiveModel, n: int, noise: Tensor | None, generator: torch.Generator | None) -> Tensor:
+    """Noise (n, T) on the model's device, checked."""
+    shape = (n, *model.event_shape)
+    if noise is None:
+        noise = uniform_noise(shape, generator=generator).to(model.device)
+    elif tuple(noise.shape) != shape or not noise.is_floating_point():
+        raise ValueError(f"noise must be floats of shape {shape}, got {noise.dtype} of {tuple(noise.shape)}")
+    elif noise.device != model.device:
+        raise ValueError(f"noise is on {noise.device}, the model on {model.device}")
+    elif not ((noise > 0) & (noise < 1)).all():
+        raise ValueError("noise must lie strictly between 0 and 1")
+    return noise.reshape(n, -1)
+
+
+def _completion(
+    model: AutoregressiveModel, n: int, observed: Tensor | None, mask: Tensor | None
+) -> tuple[Tensor | None, Tensor | None]:
+    """Observed values and mask, flattened to (n, T), checked where the mask is True."""
+    if observed is None and mask is None:
+        return None, None
+    if observed is None or mask is None:
+        raise ValueError("completion needs both observed and mask")
+    model._check_tensor("observed", observed, model.event_shape, model.event_dtype)
+    model._check_tensor("mask", mask, model.event_shape, torch.bool)
+    if len(observed) != n or len(mask) != n:
+        raise ValueError(f"observed and mask must hold {n} events, got {len(observed)} and {len(mask)}")
+    model.conditional.check_values(observed[mask])
+    return observed.reshape(n, -1), mask.reshape(n, -1)
+
+
+def _check_count(n: int | None) -> int:
+    if not isinstance(n, int) or isinstance(n, bool) or n < 0:
+        raise ValueError(f"the number of samples must be an int of at least 0, got {n!r}")
+    return n

@@ -1,0 +1,224 @@
+"""The distribution of one variable, given the parameters that a network puts out for it.
+
+A `Conditional` is the recipe: how many parameters a variable needs, which values it may take, how those
+values are fed back into a network. Together with actual parameters it makes a `Distribution`
+(`distributions.py`), which knows log-probabilities and turns uniform noise into values.
+
+    >>> conditional = Categorical(levels=3)
+    >>> dist = conditional.distribution(torch.tensor([[0.0, 0.0, 0.0]]))     # one variable, three logits
+    >>> dist.draw(torch.tensor([0.5]))                                       # cdf is 1/3, 2/3, 1
+    tensor([1])
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from . import distributions
+
+__all__ = ["Bernoulli", "Categorical", "Conditional", "GaussianMixture", "LogisticMixture", "PiecewiseConstant"]
+
+
+class Conditional:
+    """What every conditional offers. The attributes are constants of the recipe:
+
+    - `num_params`: parameters of one variable, the size of the last axis that a network puts out;
+    - `num_features`: numbers that represent one variable as a network's input;
+    - `levels`: the number K of values of a discrete variable (0 to K-1), None for a continuous one.
+    """
+
+    num_params: int
+    num_features: int = 1
+    levels: int | None = None
+
+    def __init__(self, **arguments: Any) -> None:
+        self.arguments = arguments
+
+    @property
+    def discrete(self) -> bool:
+        """True when the variable takes finitely many values."""
+        return self.levels is not None
+
+    def event_dtype(self, model_dtype: torch.dtype) -> torch.dtype:
+        """The dtype that values must have in a model whose weights are `model_dtype`."""
+        return model_dtype
+
+    def distribution(self, params: Tensor) -> distributions.Distribution:
+        """Distribution with batch shape `params.shape[:-1]` from params (..., num_params), any float dtype."""
+        raise NotImplementedError
+
+    def initial_params(self) -> Tensor:
+        """Parameters (num_params,) from which training starts well; models use them as output bias."""
+        return torch.zeros(self.num_params)
+
+    def features(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        """Values (...,) as network input (..., num_features) of the given float dtype."""
+        return x.to(dtype).unsqueeze(-1)
+
+    def project(self, x: Tensor, weight: Tensor) -> Tensor:
+        """features(x) @ weight for values x (n,) and a weight (num_features, H): (n, H), the cheapest way."""
+        return torch.outer(x.to(weight.dtype), weight[0])
+
+    def check_values(self, x: Tensor) -> None:
+        """Raise ValueError when a value of x cannot occur, naming one that does not belong."""
+        if not torch.isfinite(x).all():
+            raise ValueError(f"{self!r} needs finite values, got {_first(x, ~torch.isfinite(x))}")
+
+    def to_json(self) -> dict[str, Any]:
+        """{"name": class name, "arguments": {...}}, the form in which a saved model keeps its conditional."""
+        return {"name": type(self).__name__, "arguments": dict(self.arguments)}
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> Conditional:
+        """The inverse of `to_json`. Raises ValueError for an unknown name."""
+        known = {cls.__name__: cls for cls in (Bernoulli, Categorical, GaussianMixture, LogisticMixture, PiecewiseConstant)}
+        if data.get("name") not in known:
+            raise ValueError(f"unknown conditional {data.get('name')!r}; known are {', '.join(known)}")
+        return known[data["name"]](**data["arguments"])
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.arguments.items())})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.arguments == other.arguments
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+
+class Bernoulli(Conditional):
+    """A binary variable, stored as float 0 or 1. One parameter: the logit log p(1) - log p(0)."""
+
+    num_params = 1
+    levels = 2
+
+    def distribution(self, params: Tensor) -> distributions.Bernoulli:
+        return distributions.Bernoulli(params)
+
+    def check_values(self, x: Tensor) -> None:
+        wrong = (x != 0) & (x != 1)  # true for NaN as well
+        if wrong.any():
+            raise ValueError(f"Bernoulli variables are 0 or 1, got {_first(x, wrong)}")
+
+
+class _Levels(Conditional):
+    """Shared by the conditionals whose values are int64 levels 0..K-1."""
+
+    def event_dtype(self, model_dtype: torch.dtype) -> torch.dtype:
+        return torch.int64
+
+    def check_values(self, x: Tensor) -> None:
+        wrong = (x < 0) | (x >= self.levels)
+        if wrong.any():
+            raise ValueError(f"{self!r} has levels 0 to {self.levels - 1}, got {_first(x, wrong)}")
+
+
+class Categorical(_Levels):
+    """An int64 level in 0..levels-1 with one free logit each. A network sees the level one-hot."""
+
+    def __init__(self, levels: int) -> None:
+        super().__init__(levels=_positive("levels", levels, at_least=2))
+        self.levels = self.num_params = self.num_features = levels
+
+    def distribution(self, params: Tensor) -> distributions.Categorical:
+        return distributions.Categorical(params)
+
+    def features(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        return F.one_hot(x, self.levels).to(dtype)
+
+    def project(self, x: Tensor, weight: Tensor) -> Tensor:
+        return weight[x]  # a one-hot vector times a matrix is a row of the matrix
+
+
+class LogisticMixture(_Levels):
+    """An int64 level in 0..levels-1 with a discretized mixture of logistics over [-1, 1].
+
+    Level k stands for the interval of width 2/(K-1) around 2k/(K-1) - 1; the first and the last level also
+    take the tails. Parameters per component: weight logit, mean, log scale.
+
+    Source: T. Salimans, A. Karpathy, X. Chen, D. P. Kingma, "PixelCNN++: Improving the PixelCNN with
+    Discretized Logistic Mixture Likelihood and Other Modifications", 2017. Differs from the paper's code: the
+    probability of a level is a product of exact factors, so no floor is put under it. As there, log scales
+    below -7 count as -7.
+    """
+
+    def __init__(self, components: int = 10, levels: int = 256) -> None:
+        super().__init__(
+            components=_positive("components", components), levels=_positive("levels", levels, at_least=2)
+        )
+        self.components, self.levels, self.num_params = components, levels, 3 * components
+
+    def distribution(self, params: Tensor) -> distributions.LogisticMixture:
+        return distributions.LogisticMixture(params, self.levels)
+
+    def initial_params(self) -> Tensor:
+        return _spread_components(self.components, log_scale=-1.5)
+
+    def features(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        return (x.to(dtype) * (2 / (self.levels - 1)) - 1).unsqueeze(-1)
+
+    def project(self, x: Tensor, weight: Tensor) -> Tensor:
+        return self.features(x, weight.dtype) @ weight
+
+
+class GaussianMixture(Conditional):
+    """A real variable with a mixture of Gaussians. Parameters per component: weight logit, mean, log sigma."""
+
+    def __init__(self, components: int = 10) -> None:
+        super().__init__(components=_positive("components", components))
+        self.components, self.num_params = components, 3 * components
+
+    def distribution(self, params: Tensor) -> distributions.GaussianMixture:
+        return distributions.GaussianMixture(params)
+
+    def initial_params(self) -> Tensor:
+        return _spread_components(self.components, log_scale=0.0)
+
+
+class PiecewiseConstant(Conditional):
+    """A real variable with a constant density in each bin: the histogram's conditional. One logit per bin.
+
+    `bins` is a number of equal bins between `low` and `high`, or the increasing edges themselves (then low
+    and high are not used). Outside the bins the density is 0, so the log-probability is -inf.
+    """
+
+    def __init__(self, bins: int | Sequence[float] = 10, low: float = 0.0, high: float = 1.0) -> None:
+        if isinstance(bins, int):
+            _positive("bins", bins)
+            if not (math.isfinite(low) and math.isfinite(high) and low < high):
+                raise ValueError(f"low must be below high and both finite, got low={low!r}, high={high!r}")
+            super().__init__(bins=bins, low=low, high=high)
+            edges = [low + (high - low) * i / bins for i in range(bins + 1)]
+        else:
+            edges = [float(edge) for edge in bins]
+            super().__init__(bins=edges)
+            if len(edges) < 2 or not all(a < b for a, b in zip(edges, edges[1:])):
+                raise ValueError(f"bin edges must increase and be at least two, got {edges}")
+        self.edges, self.num_params = edges, len(edges) - 1
+
+    def distribution(self, params: Tensor) -> distributions.PiecewiseConstant:
+        edges = torch.tensor(self.edges, dtype=params.dtype, device=params.device)
+        return distributions.PiecewiseConstant(params, edges)
+
+
+def _spread_components(components: int, log_scale: float) -> Tensor:
+    """Equal weights, means spread over [-1, 1], one scale: components must differ or they stay equal forever."""
+    # Midpoints of equal sub-intervals; a single component starts at 0.
+    mean = (torch.arange(components) + 0.5) * 2 / components - 1
+    return torch.cat([torch.zeros(components), mean, torch.full((components,), log_scale)])
+
+
+def _positive(name: str, value: Any, at_least: int = 1) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < at_least:
+        raise ValueError(f"{name} must be an int of at least {at_least}, got {value!r}")
+    return value
+
+
+def _first(x: Tensor, wrong: Tensor) -> Any:
+    return x[wrong].flatten()[0].item()

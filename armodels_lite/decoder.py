@@ -1,0 +1,130 @@
+"""Walking along the chain one variable at a time."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from .distributions import Distribution
+
+if TYPE_CHECKING:
+    from .chain import AutoregressiveModel
+
+__all__ = ["Decoder", "NaiveDecoder"]
+
+
+class Decoder:
+    """The state of n sequences after t variables: asks for the next conditional, takes the next value.
+
+    A cached decoder implements `_params` (the parameters of step t) and `_observed` (what to remember of the value
+    just written), and `_restart` if it can catch up with t given values faster than step by step.
+
+    Attributes:
+        t: number of variables observed so far, 0 to T.
+        x: (n, T) the values observed, at their flat positions; 0 where nothing is observed yet.
+    """
+
+    def __init__(self, model: AutoregressiveModel, n: int, context: Tensor | None = None) -> None:
+        self.model, self.n, self.context = model, n, context
+        self.x = torch.zeros(n, model.num_variables, dtype=model.event_dtype, device=model.device)
+        self.t = 0
+        # Plain ints: indexing with them is faster than with one-element tensors.
+        self._positions: list[int] = model.ordering.tolist()
+        self._start()
+
+    def distribution(self) -> Distribution:
+        """p(x_t | x_<t), batch shape (n,). Raises ValueError when all T variables are observed."""
+        if self.t >= self.model.num_variables:
+            raise ValueError(f"all {self.t} variables are observed: there is no next conditional")
+        with torch.no_grad():
+            return self.model.conditional.distribution(self._params())
+
+    def observe(self, x_t: Tensor) -> None:
+        """Take the values (n,) of variable t and move on to t + 1."""
+        if self.t >= self.model.num_variables:
+            raise ValueError(f"all {self.t} variables are observed: there is no variable to take")
+        if tuple(x_t.shape) != (self.n,):
+            raise ValueError(f"observe takes one value per sequence, shape ({self.n},), got {tuple(x_t.shape)}")
+        if x_t.dtype != self.x.dtype:
+            raise TypeError(f"values must be {self.x.dtype}, got {x_t.dtype}")
+        self.model.conditional.check_values(x_t)
+        with torch.no_grad():
+            self.step(x_t)
+
+    def step(self, x_t: Tensor) -> None:
+        """`observe` without checks, for inner loops."""
+        self.x[:, self._positions[self.t]] = x_t
+        self.t += 1
+        self._observed(x_t)
+
+    def prefill(self, x: Tensor, t: int) -> None:
+        """Start again with the first t variables, in drawing order, taken from x (n, *event_shape)."""
+        if tuple(x.shape) != (self.n, *self.model.event_shape):
+            raise ValueError(f"x must have shape {(self.n, *self.model.event_shape)}, got {tuple(x.shape)}")
+        if x.dtype != self.x.dtype:
+            raise TypeError(f"values must be {self.x.dtype}, got {x.dtype}")
+        known = self.model.ordering[: self._checked_step(t)]
+        values = x.reshape(self.n, -1)[:, known]
+        self.model.conditional.check_values(values)
+        self._fill(values, t)
+
+    def rewind(self, t: int) -> None:
+        """Forget every variable from step t on."""
+        if self._checked_step(t) > self.t:
+            raise ValueError(f"cannot rewind to step {t}: only {self.t} variables are observed")
+        self._fill(self.x[:, self.model.ordering[:t]], t)
+
+    def fork(self) -> Decoder:
+        """An independent copy in the same state: what one observes does not touch the other."""
+        twin = copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor) and name != "context":
+                setattr(twin, name, value.clone())
+        return twin
+
+    def _fill(self, values: Tensor, t: int) -> None:
+        """Make `values` (n, t) the first t variables and everything else unknown."""
+        self.x.zero_()
+        self.x[:, self.model.ordering[:t]] = values
+        with torch.no_grad():
+            self._restart(values, t)
+        self.t = t
+
+    def _checked_step(self, t: int) -> int:
+        if not 0 <= t <= self.model.num_variables:
+            raise ValueError(f"t must be in 0..{self.model.num_variables}, got {t}")
+        return t
+
+    # -- what a cached decoder says ------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        """Build the state that belongs to t = 0."""
+
+    def _params(self) -> Tensor:
+        """Parameters (n, P) of the conditional of step t."""
+        raise NotImplementedError
+
+    def _observed(self, x_t: Tensor) -> None:
+        """Update the state: x_t (n,) has become variable t - 1."""
+
+    def _restart(self, values: Tensor, t: int) -> None:
+        """Build the state that belongs to step t, given the first t values (n, t) in drawing order."""
+        self.t = 0
+        self._start()
+        for step in range(t):
+            self.t = step + 1
+            self._observed(values[:, step])
+
+
+class NaiveDecoder(Decoder):
+    """Remembers nothing and runs the whole model at every step: slow, and the reference for every other decoder."""
+
+    def _params(self) -> Tensor:
+        params = self.model.params(self.x.view(self.n, *self.model.event_shape), self.context)
+        return params.reshape(self.n, self.model.num_variables, -1)[:, self._positions[self.t]]
+
+    def _restart(self, values: Tensor, t: int) -> None:
+        """There is no state."""

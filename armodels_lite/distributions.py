@@ -1,0 +1,280 @@
+"""Distributions of scalars, all driven by uniform noise.
+
+Each has `log_prob(x)` in nats and `draw(u)`: a deterministic map from u in (0, 1) to a value, the inverse of
+the distribution function. The same u therefore gives the same value whichever way the parameters were
+computed, which is what lets cached and naive sampling be compared draw for draw.
+
+Shapes: a distribution made from params (..., P) has batch shape (...) and scalar events; x and u have shape
+(...) too, or one that broadcasts with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = [
+    "Bernoulli",
+    "Categorical",
+    "Distribution",
+    "GaussianMixture",
+    "LogisticMixture",
+    "PiecewiseConstant",
+    "uniform_noise",
+]
+
+
+def uniform_noise(shape: tuple[int, ...], *, generator: torch.Generator | None = None) -> Tensor:
+    """Float32 noise of the given shape on the grid (2k+1)/2^24, k = 0..2^23-1: never 0, never 1.
+
+    It is made on the generator's device (CPU without one), so that a seed means the same noise on every device.
+    """
+    device = "cpu" if generator is None else generator.device
+    k = torch.randint(0, 2**23, shape, generator=generator, device=device)
+    return (2 * k + 1).to(torch.float32) / 2**24
+
+
+class Distribution(torch.distributions.Distribution):
+    """Base of the distributions here: holds params (..., P) and checks nothing (models check once at entry)."""
+
+    arg_constraints = {}
+
+    def __init__(self, params: Tensor) -> None:
+        # Half precision is for networks; likelihoods are computed in float32 at least.
+        self.params = params.float() if params.dtype in (torch.float16, torch.bfloat16) else params
+        super().__init__(params.shape[:-1], validate_args=False)
+
+    def draw(self, u: Tensor) -> Tensor:
+        """The value at which the distribution function passes u; u in (0, 1), shape (...)."""
+        raise NotImplementedError
+
+    def sample(self, sample_shape: tuple[int, ...] = ()) -> Tensor:
+        """Independent values (*sample_shape, ...), with noise from torch's global generator."""
+        noise = uniform_noise((*sample_shape, *self.batch_shape)).to(self.params.device)
+        if not sample_shape:
+            return self.draw(noise)
+        draws = [self.draw(row) for row in noise.reshape(-1, *self.batch_shape)]
+        return torch.stack(draws).reshape(noise.shape)
+
+    def tempered(self, temperature: float) -> Distribution:
+        """The distribution sharpened (temperature < 1) or flattened (> 1)."""
+        raise NotImplementedError
+
+    def filtered(self, keep: Callable[[Tensor], Tensor]) -> Distribution:
+        """The distribution restricted by `top_k` or `top_p`; ValueError for continuous variables."""
+        raise ValueError(f"a filter needs discrete variables, got {type(self).__name__}")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(batch_shape={tuple(self.batch_shape)})"
+
+
+class Discrete(Distribution):
+    """Base of the distributions over levels 0..K-1."""
+
+    def level_log_probs(self) -> Tensor:
+        """Log-probabilities (..., K) of all levels, in nats."""
+        raise NotImplementedError
+
+    def tempered(self, temperature: float) -> Distribution:
+        """p^(1/temperature), renormalised."""
+        return Categorical(self.level_log_probs() / temperature)
+
+    def filtered(self, keep: Callable[[Tensor], Tensor]) -> Distribution:
+        return Categorical(keep(self.level_log_probs()))
+
+    @property
+    def mean(self) -> Tensor:
+        probs = self.level_log_probs().exp()
+        return probs @ torch.arange(probs.shape[-1], dtype=probs.dtype, device=probs.device)
+
+
+class Bernoulli(Discrete):
+    """p(1) = sigmoid(logit); params (..., 1) hold the logit; values are floats 0 and 1."""
+
+    @property
+    def logits(self) -> Tensor:
+        return self.params.squeeze(-1)
+
+    @property
+    def probs(self) -> Tensor:
+        return self.logits.sigmoid()
+
+    mean = probs
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        # log p(1) = logsigmoid(z), log p(0) = logsigmoid(-z): exact in both tails, where log(sigmoid(z)) is -inf.
+        return F.logsigmoid((2 * x - 1) * self.logits)
+
+    def level_log_probs(self) -> Tensor:
+        return torch.stack([F.logsigmoid(-self.logits), F.logsigmoid(self.logits)], -1)
+
+    def draw(self, u: Tensor) -> Tensor:
+        """1 iff u < p."""
+        return (u < self.probs).to(self.params.dtype)
+
+    def tempered(self, temperature: float) -> Bernoulli:
+        return Bernoulli(self.params / temperature)
+
+
+class Categorical(Discrete):
+    """Levels 0..K-1 with logits = params (..., K), normalised or not; -inf excludes a level."""
+
+    @property
+    def logits(self) -> Tensor:
+        return self.params
+
+    @property
+    def probs(self) -> Tensor:
+        return self.params.softmax(-1)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        log_probs, x = torch.broadcast_tensors(self.level_log_probs(), x.unsqueeze(-1))
+        return log_probs.gather(-1, x[..., :1]).squeeze(-1)
+
+    def level_log_probs(self) -> Tensor:
+        return self.params.log_softmax(-1)
+
+    def draw(self, u: Tensor) -> Tensor:
+        """The smallest level k with u < cdf(k)."""
+        cdf = self.probs.cumsum(-1)
+        # Rounding can leave the last entry below 1; dividing makes it 1, so every u finds a level that has mass.
+        cdf = cdf / cdf[..., -1:]
+        return (u.unsqueeze(-1) >= cdf).sum(-1)
+
+
+class _Mixture:
+    """Parameters (..., 3M) read as weight logits, means and log scales, each (..., M)."""
+
+    @property
+    def components(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.params.chunk(3, -1)
+
+
+class GaussianMixture(_Mixture, Distribution):
+    """Density sum_m w_m N(x; mean_m, sigma_m^2)."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        logits, mean, log_sigma = self.components
+        z = (x.unsqueeze(-1) - mean) * (-log_sigma).exp()
+        log_normal = -0.5 * z.square() - log_sigma - 0.5 * math.log(2 * math.pi)
+        return torch.logsumexp(logits.log_softmax(-1) + log_normal, -1)
+
+    def cdf(self, x: Tensor) -> Tensor:
+        """P(X <= x)."""
+        logits, mean, log_sigma = self.components
+        return (logits.softmax(-1) * torch.special.ndtr((x.unsqueeze(-1) - mean) * (-log_sigma).exp())).sum(-1)
+
+    @property
+    def mean(self) -> Tensor:
+        logits, mean, _ = self.components
+        return (logits.softmax(-1) * mean).sum(-1)
+
+    def draw(self, u: Tensor) -> Tensor:
+        """The mixture's own quantile, to 1e-6 or better: one u per value, no separate draw of a component."""
+        wide = GaussianMixture(self.params.double())
+        _, mean, log_sigma = wide.components
+        # The mixture's quantile lies between the smallest and the largest quantile of its components.
+        quantiles = mean + log_sigma.exp() * torch.special.ndtri(u.double()).unsqueeze(-1)
+        low, high = quantiles.amin(-1), quantiles.amax(-1)
+        if mean.shape[-1] > 1:
+            for _ in range(60):  # each halves the bracket: 60 leave less than the last digit of a float64
+                middle = (low + high) / 2
+                below = wide.cdf(middle) < u
+                low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+        return ((low + high) / 2).to(self.params.dtype)
+
+    def tempered(self, temperature: float) -> GaussianMixture:
+        """Weights' logits / temperature, sigma * sqrt(temperature): for one component this is p^(1/temperature)."""
+        logits, mean, log_sigma = self.components
+        return GaussianMixture(
+            torch.cat([logits / temperature, mean, log_sigma + 0.5 * math.log(temperature)], -1)
+        )
+
+
+class LogisticMixture(_Mixture, Discrete):
+    """Levels 0..K-1; the mass of level k under each logistic is that of its interval, tails at both ends."""
+
+    min_log_scale = -7.0
+
+    def __init__(self, params: Tensor, levels: int) -> None:
+        super().__init__(params)
+        self.levels = levels
+
+    def _upper_edge(self, x: Tensor) -> Tensor:
+        """Standardised upper edge (..., M) of the interval of level x (...)."""
+        _, mean, log_scale = self.components
+        edge = (2 * x.to(mean.dtype) + 1) / (self.levels - 1) - 1
+        return (edge.unsqueeze(-1) - mean) * (-self._floored(log_scale)).exp()
+
+    def _floored(self, log_scale: Tensor) -> Tensor:
+        return log_scale.clamp(min=self.min_log_scale)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        logits, _, log_scale = self.components
+        upper = self._upper_edge(x)
+        width = 2 / (self.levels - 1) * (-self._floored(log_scale)).exp()
+        lower = upper - width
+        # sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - exp(a - b)): three factors, each exact in its log.
+        inside = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(-width))
+        x = x.unsqueeze(-1)
+        log_mass = torch.where(x == 0, F.logsigmoid(upper), inside)
+        log_mass = torch.where(x == self.levels - 1, F.logsigmoid(-lower), log_mass)
+        return torch.logsumexp(logits.log_softmax(-1) + log_mass, -1)
+
+    def cdf(self, x: Tensor) -> Tensor:
+        """P(X <= x) for integer levels x."""
+        inner = (self.components[0].softmax(-1) * self._upper_edge(x).sigmoid()).sum(-1)
+        return torch.where(x >= self.levels - 1, torch.ones_like(inner), inner)
+
+    def level_log_probs(self) -> Tensor:
+        every = LogisticMixture(self.params.unsqueeze(-2), self.levels)
+        return every.log_prob(torch.arange(self.levels, device=self.params.device))
+
+    def draw(self, u: Tensor) -> Tensor:
+        """The smallest level k with u < cdf(k), by halving the range of levels."""
+        low = torch.zeros(self.batch_shape, dtype=torch.int64, device=self.params.device)
+        high = torch.full_like(low, self.levels - 1)
+        for _ in range((self.levels - 1).bit_length()):
+            middle = (low + high) // 2
+            above = u < self.cdf(middle)
+            low, high = torch.where(above, low, middle + 1), torch.where(above, middle, high)
+        return low
+
+
+class PiecewiseConstant(Distribution):
+    """Density p_k / width_k in bin k; logits = params (..., K); edges (K+1,). A value on an edge is in the bin above."""
+
+    def __init__(self, params: Tensor, edges: Tensor) -> None:
+        super().__init__(params)
+        self.edges = edges.to(self.params.dtype)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        log_density = self.params.log_softmax(-1) - self.edges.diff().log()
+        index = torch.bucketize(x, self.edges[1:-1], right=True)
+        log_density, index = torch.broadcast_tensors(log_density, index.unsqueeze(-1))
+        value = log_density.gather(-1, index[..., :1]).squeeze(-1)
+        outside = (x < self.edges[0]) | (x > self.edges[-1])
+        return value.masked_fill(outside, -math.inf)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.params.softmax(-1) @ ((self.edges[1:] + self.edges[:-1]) / 2)
+
+    def draw(self, u: Tensor) -> Tensor:
+        """The bin whose share of (0, 1) holds u, then the place inside it by proportion."""
+        mass = self.params.double().softmax(-1)
+        k = Categorical(self.params.double()).draw(u.double()).unsqueeze(-1)
+        below = (mass.cumsum(-1) - mass).gather(-1, k)
+        share = ((u.double().unsqueeze(-1) - below) / mass.gather(-1, k)).clamp(0, 1)
+        left, width = self.edges.double()[k], self.edges.double().diff()[k]
+        return (left + share * width).squeeze(-1).to(self.params.dtype)
+
+    def tempered(self, temperature: float) -> PiecewiseConstant:
+        """Density^(1/temperature), renormalised."""
+        log_width = self.edges.diff().log()
+        log_density = self.params.log_softmax(-1) - log_width
+        return PiecewiseConstant(log_density / temperature + log_width, self.edges)

@@ -1,0 +1,52 @@
+"""Filters that cut the unlikely levels off a discrete distribution before a value is drawn."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+__all__ = ["top_k", "top_p"]
+
+
+def top_k(k: int) -> Callable[[Tensor], Tensor]:
+    """Keep the k most probable levels; of equally probable ones the lower level goes first.
+
+    Returns a function on log-probabilities (..., K) that puts -inf on the levels cut off. k may exceed K.
+    Source: A. Fan, M. Lewis, Y. Dauphin, "Hierarchical Neural Story Generation", 2018.
+
+    >>> top_k(2)(torch.tensor([0.5, 0.2, 0.3]).log()).exp()
+    tensor([0.5000, 0.0000, 0.3000])
+    """
+    if not isinstance(k, int) or k < 1:
+        raise ValueError(f"top_k needs an int of at least 1, got {k!r}")
+
+    def keep(log_probs: Tensor) -> Tensor:
+        order = log_probs.argsort(-1, descending=True, stable=True)
+        return log_probs.scatter(-1, order[..., k:], -math.inf)
+
+    return keep
+
+
+def top_p(p: float) -> Callable[[Tensor], Tensor]:
+    """Keep the smallest set of most probable levels whose probability reaches p, 0 < p <= 1 (the nucleus).
+
+    Returns a function on log-probabilities (..., K) that puts -inf on the levels cut off.
+    Source: A. Holtzman, J. Buys, L. Du, M. Forbes, Y. Choi, "The Curious Case of Neural Text Degeneration", 2020.
+
+    >>> top_p(0.7)(torch.tensor([0.5, 0.2, 0.3]).log()).exp()
+    tensor([0.5000, 0.0000, 0.3000])
+    """
+    if not 0 < p <= 1:
+        raise ValueError(f"top_p needs a number above 0 and at most 1, got {p!r}")
+
+    def keep(log_probs: Tensor) -> Tensor:
+        ordered, order = log_probs.sort(-1, descending=True, stable=True)
+        probs = ordered.softmax(-1)
+        before = probs.cumsum(-1) - probs  # what the more probable levels hold already
+        ordered = ordered.masked_fill(before >= p, -math.inf)
+        return torch.empty_like(log_probs).scatter(-1, order, ordered)
+
+    return keep

@@ -1,0 +1,182 @@
+"""Looking into a model: what depends on what, and do the probabilities sum to one?"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .chain import AutoregressiveModel
+from .conditionals import GaussianMixture, PiecewiseConstant
+from .density import DensityModel
+
+__all__ = ["dependencies", "receptive_field", "total_probability"]
+
+MAX_EVENTS = 2**20
+
+
+@torch.no_grad()
+def dependencies(model: AutoregressiveModel, x: Tensor | None = None, context: Tensor | None = None) -> Tensor:
+    """Which conditional depends on which variable, measured.
+
+    Bool (T, T) on the CPU, rows and columns in drawing order: entry [j, i] is True iff changing x_i alone changes some
+    parameter of conditional j, for some example. In an autoregressive model it is strictly lower triangular.
+    A copy of the model in float64 does the work; x_i takes every level when there are at most 8, else eight fixed
+    values. Both sides of a comparison sit in the same rows of equal batches, so equal means equal to the last bit.
+
+    Args:
+        x: examples (B, *event_shape); by default three fixed random ones.
+        context: for conditional models; by default class 0, or ones.
+
+    Raises:
+        ValueError, TypeError: if x or context do not fit the model.
+    """
+    context_given = context is not None
+    if x is None:
+        x = _examples(model, 3)
+        context = context if context_given else _context(model, 3)
+    model.check(x, context)
+    exact = copy.deepcopy(model).double().eval()
+    x = x.to(exact.event_dtype)
+    if context is not None and context.is_floating_point():
+        context = context.double()
+    values = _probe_values(exact)
+    tiled_context = None if context is None else context.repeat(len(values), *[1] * (context.dim() - 1))
+    tiled = x.repeat(len(values), *[1] * (x.dim() - 1))
+    reference = _params_in_order(exact, tiled, tiled_context)
+    result = torch.zeros(exact.num_variables, exact.num_variables, dtype=torch.bool)
+    for step, position in enumerate(exact.ordering.tolist()):
+        changed = tiled.clone()
+        changed.flatten(1)[:, position] = values.repeat_interleave(len(x))
+        different = _params_in_order(exact, changed, tiled_context) != reference
+        result[:, step] = different.any(-1).any(0).cpu()
+    return result
+
+
+def receptive_field(model: AutoregressiveModel, position: int, x: Tensor | None = None) -> Tensor:
+    """Bool (event_shape): which variables the conditional at a flat position depends on, measured as in
+    `dependencies`. Raises ValueError for a position outside the event."""
+    if not 0 <= position < model.num_variables:
+        raise ValueError(f"position must be in 0..{model.num_variables - 1}, got {position}")
+    row = dependencies(model, x)[model.rank[position].cpu()]
+    field = torch.zeros(model.num_variables, dtype=torch.bool)
+    field[model.ordering.cpu()] = row
+    return field.view(model.event_shape)
+
+
+@torch.no_grad()
+def total_probability(model: DensityModel, context: Tensor | None = None) -> float:
+    """The sum, or the integral, of p(x) over all events x: 1 for a normalised model.
+
+    Discrete variables are enumerated, up to 2^20 events; one or two continuous ones are integrated by quadrature.
+
+    Args:
+        context: one entry (1, ...) for conditional models; by default class 0, or ones.
+
+    Raises:
+        ValueError: too many events, or more than two continuous variables.
+    """
+    context = _context(model, 1) if context is None else context
+    levels = getattr(model, "levels", None)
+    if levels is None:
+        return _integral(model, context)
+    if model.num_variables * math.log2(levels) > math.log2(MAX_EVENTS):
+        raise ValueError(
+            f"{levels}^{model.num_variables} events are too many to enumerate (at most 2^20): use a smaller event"
+        )
+    total = 0.0
+    for x in _all_events(model, levels):
+        total += model.log_prob(x, _repeated(context, len(x))).double().exp().sum().item()
+    return total
+
+
+def _all_events(model: DensityModel, levels: int, chunk: int = 4096) -> Iterator[Tensor]:
+    every = itertools.product(range(levels), repeat=model.num_variables)
+    while rows := list(itertools.islice(every, chunk)):
+        yield torch.tensor(rows, device=model.device).to(model.event_dtype).view(-1, *model.event_shape)
+
+
+def _integral(model: AutoregressiveModel, context: Tensor | None) -> float:
+    """Integrate the density over the first variable, or over the first two, one inside the other."""
+    if model.num_variables > 2:
+        raise ValueError(f"quadrature handles one or two continuous variables, this model has {model.num_variables}")
+    zero = torch.zeros(1, *model.event_shape, dtype=model.event_dtype, device=model.device)
+    first, weights = _nodes(model, zero, context, step=0)
+    if model.num_variables == 1:
+        density = model.log_prob(first.view(-1, *model.event_shape), _repeated(context, len(first))).exp()
+        return (density.double() * weights).sum().item()
+    total = 0.0
+    for value, weight in zip(first, weights):
+        x = zero.clone()
+        x.flatten(1)[:, model.ordering[0]] = value
+        second, inner_weights = _nodes(model, x, context, step=1)
+        grid = x.repeat(len(second), *[1] * len(model.event_shape))
+        grid.flatten(1)[:, model.ordering[1]] = second
+        density = model.log_prob(grid, _repeated(context, len(grid))).exp()
+        total += ((density.double() * inner_weights).sum() * weight).item()
+    return total
+
+
+def _nodes(model: AutoregressiveModel, x: Tensor, context: Tensor | None, step: int) -> tuple[Tensor, Tensor]:
+    """Nodes and weights that integrate the conditional of one step given x (1, ...) to about 1e-10."""
+    params = model.params(x, context).reshape(model.num_variables, -1)[model.ordering[step]].double()
+    if isinstance(model.conditional, PiecewiseConstant):
+        edges = torch.tensor(model.conditional.edges, dtype=torch.float64)
+        nodes, weights = (edges[1:] + edges[:-1]) / 2, edges.diff()
+    elif isinstance(model.conditional, GaussianMixture):
+        _, mean, log_sigma = params.chunk(3)
+        # Intervals that follow each component's own scale, however different the scales are.
+        offsets = torch.tensor([-11.0, -8.0, -5.0, -3.0, -1.0, 1.0, 3.0, 5.0, 8.0, 11.0], dtype=torch.float64)
+        nodes, weights = _gauss_legendre((mean + offsets.unsqueeze(1) * log_sigma.exp()).flatten().sort().values)
+    else:
+        raise ValueError(f"no quadrature for {model.conditional!r}")
+    return nodes.to(model.device, model.event_dtype), weights.to(model.device)
+
+
+def _gauss_legendre(edges: Tensor, order: int = 16) -> tuple[Tensor, Tensor]:
+    """Nodes and weights of Gauss-Legendre quadrature on each interval between sorted edges, joined."""
+    nodes, weights = (torch.from_numpy(array) for array in np.polynomial.legendre.leggauss(order))
+    middle, half = (edges[1:] + edges[:-1]) / 2, edges.diff() / 2
+    return (middle.unsqueeze(1) + half.unsqueeze(1) * nodes).flatten(), (half.unsqueeze(1) * weights).flatten()
+
+
+def _params_in_order(model: AutoregressiveModel, x: Tensor, context: Tensor | None) -> Tensor:
+    params = model.params(x, context)
+    return params.reshape(len(x), model.num_variables, -1)[:, model.ordering]
+
+
+def _probe_values(model: AutoregressiveModel) -> Tensor:
+    """The values that a variable is set to."""
+    if model.levels is None:
+        values = torch.tensor([-3.0, -1.0, -0.3, 0.0, 0.2, 0.7, 1.5, 4.0])
+    elif model.levels <= 8:
+        values = torch.arange(model.levels)
+    else:
+        values = torch.linspace(0, model.levels - 1, 8).round()
+    return values.to(model.device, model.event_dtype)
+
+
+def _examples(model: AutoregressiveModel, n: int) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    if model.levels is None:
+        x = torch.randn(n, *model.event_shape, generator=generator)
+    else:
+        x = torch.randint(model.levels, (n, *model.event_shape), generator=generator)
+    return x.to(model.device, model.event_dtype)
+
+
+def _context(model: DensityModel, n: int) -> Tensor | None:
+    if model.num_classes is not None:
+        return torch.zeros(n, dtype=torch.int64, device=model.device)
+    if model.context_shape is not None:
+        return torch.ones(n, *model.context_shape, dtype=model.dtype, device=model.device)
+    return None
+
+
+def _repeated(context: Tensor | None, n: int) -> Tensor | None:
+    return None if context is None else context.expand(n, *context.shape[1:])

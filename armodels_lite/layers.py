@@ -1,0 +1,43 @@
+"""Layers that the models share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["MaskedLinear"]
+
+
+class MaskedLinear(nn.Linear):
+    """A linear layer whose weight is multiplied by a mask: y = (mask * W) x + b.
+
+    mask: bool (out_features, in_features), True where a connection exists. The mask multiplies in `forward`, so a
+    loaded or edited weight cannot leak through a connection that does not exist. Each row starts with a scale
+    that fits the number of its own connections: variance gain^2 / count.
+    """
+
+    def __init__(self, mask: Tensor, *, gain: float = 1.0, bias: bool = True) -> None:
+        out_features, in_features = mask.shape
+        super().__init__(in_features, out_features, bias=bias)
+        # A float mask multiplies faster than a bool one. It follows from the constructor, so it is not saved.
+        self.register_buffer("mask", mask.to(self.weight.dtype), persistent=False)
+        self._initialise(gain)
+
+    def _initialise(self, gain: float) -> None:
+        connections = self.mask.sum(1, keepdim=True).clamp(min=1)
+        with torch.no_grad():
+            self.weight.uniform_(-1, 1).mul_(gain * (3 / connections).sqrt())
+            if self.bias is not None:
+                self.bias.zero_()
+
+    def masked_weight(self) -> Tensor:
+        """(out_features, in_features), exactly zero where no connection exists."""
+        return self.weight * self.mask
+
+    def num_parameters(self) -> int:
+        """Entries that the mask leaves free, biases included."""
+        return int(self.mask.sum()) + (0 if self.bias is None else self.bias.numel())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.masked_weight(), self.bias)

@@ -1,0 +1,71 @@
+"""Which connections a network may have so that output t depends on the variables before t alone.
+
+All functions are pure: from orders and degrees to boolean masks. A mask has the shape of the weight that it
+multiplies, (outputs, inputs): True where the connection is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ["degree_mask", "expand_mask", "made_degrees", "made_masks"]
+
+
+def made_degrees(rank: Tensor, hidden: Sequence[int], seed: int | None = None) -> list[Tensor]:
+    """Degrees of the inputs and of each hidden layer of a MADE: int64 tensors (T,), (h1,), (h2,), ...
+
+    The variable drawn at step t (from 0) has degree t + 1: `rank` (T,) holds each variable's step. A hidden unit
+    of degree d may see the variables of degree at most d; d runs from 1 to T - 1, since a unit of degree T would
+    see all and feed nothing. With `seed=None` the degrees are spread evenly; with a seed they are drawn at random,
+    at least the smallest degree of the layer below, as in the paper.
+
+    Source: M. Germain, K. Gregor, I. Murray, H. Larochelle, "MADE: Masked Autoencoder for Distribution
+    Estimation", 2015.
+
+    >>> made_degrees(torch.tensor([0, 1, 2]), hidden=[4])
+    [tensor([1, 2, 3]), tensor([1, 1, 2, 2])]
+    """
+    inputs = rank + 1
+    highest = max(1, len(rank) - 1)
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    layers = [inputs]
+    for units in hidden:
+        if generator is None:
+            degrees = 1 + torch.arange(units) * highest // units
+        else:
+            lowest = min(int(layers[-1].min()), highest)
+            degrees = torch.randint(lowest, highest + 1, (units,), generator=generator)
+        layers.append(degrees)
+    return layers
+
+
+def degree_mask(outputs: Tensor, inputs: Tensor, *, strict: bool) -> Tensor:
+    """Bool (len(outputs), len(inputs)): may a unit of this degree see an input of that degree?
+
+    Into a hidden layer an equal degree is allowed (strict=False). At the output it is not (strict=True): the
+    output for x_t must not see x_t.
+    """
+    if strict:
+        return outputs.unsqueeze(1) > inputs
+    return outputs.unsqueeze(1) >= inputs
+
+
+def made_masks(degrees: Sequence[Tensor]) -> list[Tensor]:
+    """The masks of all layers of a MADE, hidden layers first, output last, from `made_degrees`.
+
+    >>> masks = made_masks(made_degrees(torch.tensor([0, 1, 2]), hidden=[4]))
+    >>> (masks[1].int() @ masks[0].int())        # paths from input (column) to output (row)
+    tensor([[0, 0, 0],
+            [2, 0, 0],
+            [4, 2, 0]], dtype=torch.int32)
+    """
+    into_hidden = [degree_mask(above, below, strict=False) for below, above in zip(degrees, degrees[1:])]
+    return [*into_hidden, degree_mask(degrees[0], degrees[-1], strict=True)]
+
+
+def expand_mask(mask: Tensor, outputs_per_variable: int, inputs_per_variable: int) -> Tensor:
+    """The mask between variables made one between their parameters (rows) and their features (columns)."""
+    return mask.repeat_interleave(outputs_per_variable, 0).repeat_interleave(inputs_per_variable, 1)

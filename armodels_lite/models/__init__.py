@@ -1,0 +1,7 @@
+"""The models: each file holds one, with its cached decoder beside it."""
+
+from .fvsbn import FVSBN
+from .made import MADE
+from .nade import NADE
+
+__all__ = ["FVSBN", "MADE", "NADE"]
