@@ -8,7 +8,14 @@
 """
 
 from .chain import AutoregressiveModel, Decoder, DensityModel, Step, load_pretrained
-from .conditionals import Bernoulli, Categorical, Conditional, GaussianMixture, LogisticMixture, PiecewiseConstant
+from .conditionals import (
+    Bernoulli,
+    Categorical,
+    Conditional,
+    GaussianMixture,
+    LogisticMixture,
+    PiecewiseConstant,
+)
 from .filters import top_k, top_p
 from .inspection import dependencies, receptive_field, total_probability
 from .models import FVSBN, MADE, NADE

@@ -251,7 +251,7 @@ def _noise(model: AutoregressiveModel, n: int, noise: Tensor | None, generator: 
         raise ValueError(f"noise is on {noise.device}, the model on {model.device}")
     elif not ((noise > 0) & (noise < 1)).all():
         raise ValueError("noise must lie strictly between 0 and 1")
-    return noise.reshape(n, -1)
+    return noise.flatten(1)
 
 
 def _completion(
@@ -267,7 +267,7 @@ def _completion(
     if len(observed) != n or len(mask) != n:
         raise ValueError(f"observed and mask must hold {n} events, got {len(observed)} and {len(mask)}")
     model.conditional.check_values(observed[mask])
-    return observed.reshape(n, -1), mask.reshape(n, -1)
+    return observed.flatten(1), mask.flatten(1)
 
 
 def _check_count(n: int | None) -> int:

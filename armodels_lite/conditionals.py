@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -22,7 +23,14 @@ from torch.nn import functional as F
 
 from . import distributions
 
-__all__ = ["Bernoulli", "Categorical", "Conditional", "GaussianMixture", "LogisticMixture", "PiecewiseConstant"]
+__all__ = [
+    "Bernoulli",
+    "Categorical",
+    "Conditional",
+    "GaussianMixture",
+    "LogisticMixture",
+    "PiecewiseConstant",
+]
 
 
 class Conditional:
@@ -77,7 +85,9 @@ class Conditional:
     @staticmethod
     def from_json(data: dict[str, Any]) -> Conditional:
         """The inverse of `to_json`. Raises ValueError for an unknown name."""
-        known = {cls.__name__: cls for cls in (Bernoulli, Categorical, GaussianMixture, LogisticMixture, PiecewiseConstant)}
+        known = {
+            cls.__name__: cls for cls in (Bernoulli, Categorical, GaussianMixture, LogisticMixture, PiecewiseConstant)
+        }
         if data.get("name") not in known:
             raise ValueError(f"unknown conditional {data.get('name')!r}; known are {', '.join(known)}")
         return known[data["name"]](**data["arguments"])
@@ -149,9 +159,7 @@ class LogisticMixture(_Levels):
     """
 
     def __init__(self, components: int = 10, levels: int = 256) -> None:
-        super().__init__(
-            components=_positive("components", components), levels=_positive("levels", levels, at_least=2)
-        )
+        super().__init__(components=_positive("components", components), levels=_positive("levels", levels, at_least=2))
         self.components, self.levels, self.num_params = components, levels, 3 * components
 
     def distribution(self, params: Tensor) -> distributions.LogisticMixture:
@@ -198,7 +206,7 @@ class PiecewiseConstant(Conditional):
         else:
             edges = [float(edge) for edge in bins]
             super().__init__(bins=edges)
-            if len(edges) < 2 or not all(a < b for a, b in zip(edges, edges[1:])):
+            if len(edges) < 2 or not all(a < b for a, b in pairwise(edges)):
                 raise ValueError(f"bin edges must increase and be at least two, got {edges}")
         self.edges, self.num_params = edges, len(edges) - 1
 

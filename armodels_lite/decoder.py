@@ -67,7 +67,7 @@ class Decoder:
         if x.dtype != self.x.dtype:
             raise TypeError(f"values must be {self.x.dtype}, got {x.dtype}")
         known = self.model.ordering[: self._checked_step(t)]
-        values = x.reshape(self.n, -1)[:, known]
+        values = x.flatten(1)[:, known]
         self.model.conditional.check_values(values)
         self._fill(values, t)
 
@@ -124,7 +124,7 @@ class NaiveDecoder(Decoder):
 
     def _params(self) -> Tensor:
         params = self.model.params(self.x.view(self.n, *self.model.event_shape), self.context)
-        return params.reshape(self.n, self.model.num_variables, -1)[:, self._positions[self.t]]
+        return params.flatten(1, -2)[:, self._positions[self.t]]
 
     def _restart(self, values: Tensor, t: int) -> None:
         """There is no state."""

@@ -190,9 +190,7 @@ class GaussianMixture(_Mixture, Distribution):
     def tempered(self, temperature: float) -> GaussianMixture:
         """Weights' logits / temperature, sigma * sqrt(temperature): for one component this is p^(1/temperature)."""
         logits, mean, log_sigma = self.components
-        return GaussianMixture(
-            torch.cat([logits / temperature, mean, log_sigma + 0.5 * math.log(temperature)], -1)
-        )
+        return GaussianMixture(torch.cat([logits / temperature, mean, log_sigma + 0.5 * math.log(temperature)], -1))
 
 
 class LogisticMixture(_Mixture, Discrete):
@@ -246,7 +244,7 @@ class LogisticMixture(_Mixture, Discrete):
 
 
 class PiecewiseConstant(Distribution):
-    """Density p_k / width_k in bin k; logits = params (..., K); edges (K+1,). A value on an edge is in the bin above."""
+    """Density p_k / width_k in bin k; logits = params (..., K); edges (K+1,). An edge belongs to the bin above."""
 
     def __init__(self, params: Tensor, edges: Tensor) -> None:
         super().__init__(params)

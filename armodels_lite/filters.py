@@ -17,6 +17,7 @@ def top_k(k: int) -> Callable[[Tensor], Tensor]:
     Returns a function on log-probabilities (..., K) that puts -inf on the levels cut off. k may exceed K.
     Source: A. Fan, M. Lewis, Y. Dauphin, "Hierarchical Neural Story Generation", 2018.
 
+    >>> import torch
     >>> top_k(2)(torch.tensor([0.5, 0.2, 0.3]).log()).exp()
     tensor([0.5000, 0.0000, 0.3000])
     """
@@ -24,7 +25,7 @@ def top_k(k: int) -> Callable[[Tensor], Tensor]:
         raise ValueError(f"top_k needs an int of at least 1, got {k!r}")
 
     def keep(log_probs: Tensor) -> Tensor:
-        order = log_probs.argsort(-1, descending=True, stable=True)
+        order = log_probs.argsort(dim=-1, descending=True, stable=True)
         return log_probs.scatter(-1, order[..., k:], -math.inf)
 
     return keep
@@ -36,6 +37,7 @@ def top_p(p: float) -> Callable[[Tensor], Tensor]:
     Returns a function on log-probabilities (..., K) that puts -inf on the levels cut off.
     Source: A. Holtzman, J. Buys, L. Du, M. Forbes, Y. Choi, "The Curious Case of Neural Text Degeneration", 2020.
 
+    >>> import torch
     >>> top_p(0.7)(torch.tensor([0.5, 0.2, 0.3]).log()).exp()
     tensor([0.5000, 0.0000, 0.3000])
     """
@@ -43,7 +45,7 @@ def top_p(p: float) -> Callable[[Tensor], Tensor]:
         raise ValueError(f"top_p needs a number above 0 and at most 1, got {p!r}")
 
     def keep(log_probs: Tensor) -> Tensor:
-        ordered, order = log_probs.sort(-1, descending=True, stable=True)
+        ordered, order = log_probs.sort(dim=-1, descending=True, stable=True)
         probs = ordered.softmax(-1)
         before = probs.cumsum(-1) - probs  # what the more probable levels hold already
         ordered = ordered.masked_fill(before >= p, -math.inf)

@@ -111,7 +111,7 @@ def _integral(model: AutoregressiveModel, context: Tensor | None) -> float:
         density = model.log_prob(first.view(-1, *model.event_shape), _repeated(context, len(first))).exp()
         return (density.double() * weights).sum().item()
     total = 0.0
-    for value, weight in zip(first, weights):
+    for value, weight in zip(first, weights, strict=True):
         x = zero.clone()
         x.flatten(1)[:, model.ordering[0]] = value
         second, inner_weights = _nodes(model, x, context, step=1)
@@ -146,8 +146,7 @@ def _gauss_legendre(edges: Tensor, order: int = 16) -> tuple[Tensor, Tensor]:
 
 
 def _params_in_order(model: AutoregressiveModel, x: Tensor, context: Tensor | None) -> Tensor:
-    params = model.params(x, context)
-    return params.reshape(len(x), model.num_variables, -1)[:, model.ordering]
+    return model.params(x, context).flatten(1, -2)[:, model.ordering]
 
 
 def _probe_values(model: AutoregressiveModel) -> Tensor:

@@ -14,7 +14,7 @@ class MaskedLinear(nn.Linear):
 
     mask: bool (out_features, in_features), True where a connection exists. The mask multiplies in `forward`, so a
     loaded or edited weight cannot leak through a connection that does not exist. Each row starts with a scale
-    that fits the number of its own connections: variance gain^2 / count.
+    that fits the number of its own connections: weights of variance gain^2 / count, biases within 1 / sqrt(count).
     """
 
     def __init__(self, mask: Tensor, *, gain: float = 1.0, bias: bool = True) -> None:
@@ -29,7 +29,8 @@ class MaskedLinear(nn.Linear):
         with torch.no_grad():
             self.weight.uniform_(-1, 1).mul_(gain * (3 / connections).sqrt())
             if self.bias is not None:
-                self.bias.zero_()
+                # Not zero: a unit with one binary input and a negative weight would never fire, so never learn.
+                self.bias.uniform_(-1, 1).div_(connections.squeeze(1).sqrt())
 
     def masked_weight(self) -> Tensor:
         """(out_features, in_features), exactly zero where no connection exists."""

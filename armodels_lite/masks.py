@@ -7,6 +7,7 @@ multiplies, (outputs, inputs): True where the connection is allowed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -62,7 +63,7 @@ def made_masks(degrees: Sequence[Tensor]) -> list[Tensor]:
             [2, 0, 0],
             [4, 2, 0]], dtype=torch.int32)
     """
-    into_hidden = [degree_mask(above, below, strict=False) for below, above in zip(degrees, degrees[1:])]
+    into_hidden = [degree_mask(above, below, strict=False) for below, above in pairwise(degrees)]
     return [*into_hidden, degree_mask(degrees[0], degrees[-1], strict=True)]
 
 

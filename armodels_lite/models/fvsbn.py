@@ -58,7 +58,7 @@ class FVSBN(AutoregressiveModel):
         params = self.linear(features)  # (B, T P)
         if self.class_bias is not None:
             params = params + self.class_bias(context)
-        return params.view(len(x), *self.event_shape, -1)
+        return params.view(len(x), *self.event_shape, self.conditional.num_params)
 
     def cached_decoder(self, n: int, context: Tensor | None) -> Decoder:
         return FVSBNDecoder(self, n, context)
@@ -69,7 +69,11 @@ class FVSBNDecoder(Decoder):
 
     def _start(self) -> None:
         model, order = self.model, self.model.ordering
-        size, outputs, features = model.num_variables, model.conditional.num_params, model.conditional.num_features
+        size, outputs, features = (
+            model.num_variables,
+            model.conditional.num_params,
+            model.conditional.num_features,
+        )
         # Weights and biases in drawing order: what step i adds to the steps after it is weight[i, :, i + 1:].
         weight = model.linear.weight.view(size, outputs, size, features)[order][:, :, order]
         self._weight = weight.permute(2, 3, 0, 1).contiguous()  # (T from, F, T to, P)
@@ -85,10 +89,10 @@ class FVSBNDecoder(Decoder):
     def _observed(self, x_t: Tensor) -> None:
         weight = self._weight[self.t - 1, :, self.t :]  # (F, T - t, P)
         added = self.model.conditional.project(x_t, weight.flatten(1))
-        self._running[:, self.t :] += added.view(self.n, -1, weight.shape[-1])
+        self._running[:, self.t :] += added.view(self.n, *weight.shape[1:])
 
     def _restart(self, values: Tensor, t: int) -> None:
         features = self.model.conditional.features(values, self._running.dtype).flatten(1)
         added = features @ self._weight[:t, :, t:].flatten(0, 1).flatten(1)
         self._running = self._bias.clone()
-        self._running[:, t:] += added.view(self.n, self.model.num_variables - t, -1)
+        self._running[:, t:] += added.view(self.n, *self._weight[0, 0, t:].shape)

@@ -56,7 +56,11 @@ class NADE(AutoregressiveModel):
         super().__init__(event_shape, conditional=conditional, ordering=ordering, num_classes=num_classes)
         if not isinstance(hidden, int) or hidden < 1:
             raise ValueError(f"hidden must be a positive int, got {hidden!r}")
-        size, outputs, features = self.num_variables, self.conditional.num_params, self.conditional.num_features
+        size, outputs, features = (
+            self.num_variables,
+            self.conditional.num_params,
+            self.conditional.num_features,
+        )
         self.hidden = hidden
         self.W = nn.Parameter(_uniform((size, features, hidden), fan_in=size))
         self.c = nn.Parameter(torch.zeros(hidden))
@@ -75,14 +79,14 @@ class NADE(AutoregressiveModel):
         return a if self.class_c is None else a + self.class_c(context)
 
     def params(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        features = self.conditional.features(x, self.dtype).view(len(x), self.num_variables, -1)
+        features = self.conditional.features(x.flatten(1), self.dtype)  # (B, T, F)
         in_order = features.transpose(0, 1)[self.ordering]  # (T, B, F)
         a = self.initial_sum(len(x), context)
         out = _NADEPass.apply(in_order, self.W[self.ordering], a, self.V[self.ordering])  # (T, B, P)
         params = out[self.rank].transpose(0, 1) + self.b  # (B, T, P)
         if self.class_b is not None:
             params = params + self.class_b(context).view_as(params)
-        return params.reshape(len(x), *self.event_shape, -1)
+        return params.reshape(len(x), *self.event_shape, self.conditional.num_params)
 
     def cached_decoder(self, n: int, context: Tensor | None) -> Decoder:
         return NADEDecoder(self, n, context)

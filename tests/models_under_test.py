@@ -1,0 +1,105 @@
+"""The models that the contract suite runs over: one entry per combination of the support matrix worth its time.
+
+A later model joins with entries here; every check of the contract then applies to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import armodels_lite as ar
+
+CONDITIONALS = {
+    "bernoulli": ar.Bernoulli(),
+    "categorical": ar.Categorical(3),
+    "logistic": ar.LogisticMixture(2, levels=4),
+    "gaussian": ar.GaussianMixture(2),
+}
+SIZES: dict[str, dict[str, Any]] = {"FVSBN": {}, "NADE": {"hidden": 7}, "MADE": {"hidden": (61, 59)}}
+ORDERINGS = ["reverse", "spiral", "hilbert", "random(3)", [2, 0, 5, 1, 4, 3]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model of the suite: how to build it. Odd sizes on purpose: a transposed axis must not go unnoticed."""
+
+    name: str
+    model: Callable[..., ar.AutoregressiveModel]
+    arguments: dict[str, Any]
+
+    def build(self, dtype: torch.dtype = torch.float64) -> ar.AutoregressiveModel:
+        """The model with random weights and biases, none of them zero.
+
+        Hidden biases are mostly positive: a ReLU that never fires would hide a dependency that exists.
+        """
+        torch.manual_seed(0)
+        model = self.model(**self.arguments).to(dtype)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                scale = 0.4 if parameter.dim() == 1 else parameter.shape[-1] ** -0.5
+                parameter.add_(scale * torch.randn_like(parameter))
+            if isinstance(model, ar.MADE):
+                for layer in list(model.layers)[:-1]:
+                    layer.bias.add_(1.0)
+        return model.eval()
+
+    @property
+    def continuous(self) -> bool:
+        return isinstance(self.arguments.get("conditional"), ar.GaussianMixture)
+
+
+def promised_dependencies(model: ar.AutoregressiveModel) -> Tensor:
+    """What the architecture promises, in drawing order, by an independent route."""
+    size = model.num_variables
+    if isinstance(model, ar.MADE) and model.direct is None:
+        return _made_paths(model)
+    return torch.ones(size, size, dtype=torch.bool).tril(-1)
+
+
+def _made_paths(model: ar.MADE) -> Tensor:
+    """Variable i reaches output j iff some chain of units with rising degrees leads from one to the other."""
+    levels = [set(layer.tolist()) for layer in model.degrees[1:]]
+    size = model.num_variables
+    promised = torch.zeros(size, size, dtype=torch.bool)
+    for i in range(size):
+        lowest = i + 1  # the degree of variable i; each layer must offer a unit at least as high
+        for degrees in levels:
+            lowest = min((d for d in degrees if d >= lowest), default=size + 1)
+        promised[lowest:, i] = True
+    return promised
+
+
+def _cases() -> list[Case]:
+    models = {"FVSBN": ar.FVSBN, "NADE": ar.NADE, "MADE": ar.MADE}
+    cases = []
+
+    def add(name: str, label: str, event_shape: tuple[int, ...], **arguments: Any) -> None:
+        given = {"event_shape": event_shape, **SIZES[name], **arguments}
+        cases.append(Case(f"{name}-{label}", models[name], given))
+
+    for name in models:
+        for label, conditional in CONDITIONALS.items():
+            size = (2,) if label == "gaussian" else (5,)
+            add(name, label, size, conditional=conditional)
+            add(name, f"{label}-class", size, conditional=conditional, num_classes=3, ordering="reverse")
+        for ordering in ORDERINGS:
+            add(name, f"image-{ordering}", (1, 2, 3), ordering=ordering)
+        add(name, "rgb", (3, 1, 3), ordering="reverse")
+        add(name, "rgb-logistic", (3, 1, 2), conditional=ar.LogisticMixture(2, levels=3), ordering="random(1)")
+        add(name, "one-variable", (1,), conditional=ar.Categorical(5))
+    add("MADE", "deep", (1, 3, 3), hidden=(43, 41, 42, 40), seed=7, ordering="spiral")
+    add("MADE", "direct", (6,), hidden=(4,), direct=True, conditional=ar.Categorical(3), seed=1)
+    add("MADE", "no-hidden", (5,), hidden=())
+    add("MADE", "narrow", (7,), hidden=(2,))
+    add("MADE", "vector", (5,), context_shape=(3, 2))
+    add("NADE", "longer-than-a-block", (19,), hidden=5, ordering="random(2)")
+    add("NADE", "exactly-a-block", (8,), hidden=5)
+    return cases
+
+
+CASES = _cases()

@@ -1,0 +1,119 @@
+"""The contract suite is only worth something if it notices: models with one thing wrong must fail it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import contract
+import pytest
+import torch
+from models_under_test import promised_dependencies
+from torch import Tensor
+
+import armodels_lite as ar
+from armodels_lite.models.fvsbn import FVSBNDecoder
+from armodels_lite.models.nade import NADEDecoder
+
+
+def randomised(model: ar.AutoregressiveModel) -> ar.AutoregressiveModel:
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.4 * torch.randn_like(parameter))
+    return model.double()
+
+
+def fvsbn_mask_off_by_one() -> ar.FVSBN:
+    """The diagonal is let through: every pixel sees itself."""
+    model = randomised(ar.FVSBN((1, 2, 3)))
+    model.linear.mask = (model.rank.unsqueeze(1) >= model.rank).double()
+    return model
+
+
+def made_mask_off_by_one() -> ar.MADE:
+    """<= where the output layer needs <."""
+    model = randomised(ar.MADE((5,), hidden=(12,)))
+    output = model.layers[-1]
+    output.mask = (model.degrees[0].unsqueeze(1) >= model.degrees[-1]).double()
+    return model
+
+
+def one_wrong_mask_entry() -> ar.MADE:
+    model = randomised(ar.MADE((5,), hidden=(12, 11)))
+    model.layers[-1].mask[0, 3] = 1.0
+    return model
+
+
+class LateDecoder(FVSBNDecoder):
+    """Adds a value's weights to the variable after next on, not to the next."""
+
+    def _observed(self, x_t: Tensor) -> None:
+        kept = self._running[:, self.t : self.t + 1].clone()
+        super()._observed(x_t)
+        self._running[:, self.t : self.t + 1] = kept
+
+
+class ForgetfulDecoder(NADEDecoder):
+    """Rewinds the position and leaves the running sum as it was."""
+
+    def _restart(self, values: Tensor, t: int) -> None:
+        pass
+
+
+class SharedDecoder(NADEDecoder):
+    """Forks without copying the running sum."""
+
+    def fork(self) -> ar.Decoder:
+        twin = super().fork()
+        twin._a = self._a
+        return twin
+
+
+class TwiceSquashed(ar.NADE):
+    """Puts a sigmoid on the logits, so the likelihood takes it twice; sampling takes it once."""
+
+    def params(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        return super().params(x, context).sigmoid()
+
+
+def decoded_by(decoder: type, model: ar.AutoregressiveModel) -> ar.AutoregressiveModel:
+    model.cached_decoder = lambda n, context: decoder(model, n, context)
+    return randomised(model)
+
+
+BUGS: dict[str, tuple[Callable[[], ar.AutoregressiveModel], list[Callable]]] = {
+    "FVSBN mask": (fvsbn_mask_off_by_one, [contract.check_normalisation, contract.check_samples_follow]),
+    "MADE mask": (made_mask_off_by_one, [contract.check_normalisation]),
+    "one mask entry": (one_wrong_mask_entry, [contract.check_normalisation]),
+    "late decoder": (
+        lambda: decoded_by(LateDecoder, ar.FVSBN((5,))),
+        [contract.check_cached_equals_naive, contract.check_samples_follow],
+    ),
+    "forgetful decoder": (
+        lambda: decoded_by(ForgetfulDecoder, ar.NADE((5,), hidden=6)),
+        [contract.check_decoder_moves],
+    ),
+    "shared decoder": (
+        lambda: decoded_by(SharedDecoder, ar.NADE((5,), hidden=6)),
+        [contract.check_decoder_moves],
+    ),
+    "sigmoid twice": (
+        lambda: randomised(TwiceSquashed((5,), hidden=6)),
+        [contract.check_cached_equals_naive, contract.check_samples_follow],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_the_suite_notices(name: str) -> None:
+    build, checks = BUGS[name]
+    for check in checks:
+        with pytest.raises(AssertionError):
+            check(build())
+
+
+@pytest.mark.parametrize("build", [fvsbn_mask_off_by_one, made_mask_off_by_one, one_wrong_mask_entry])
+def test_causality_names_the_leak(build: Callable[[], ar.AutoregressiveModel]) -> None:
+    model = build()
+    with pytest.raises(AssertionError, match=r"conditional \d depends on variable \d"):
+        contract.check_causality(model, promised_dependencies(model))
