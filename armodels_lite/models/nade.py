@@ -101,51 +101,66 @@ class _NADEPass(torch.autograd.Function):
     @staticmethod
     @torch.amp.custom_fwd(device_type="cuda", cast_inputs=torch.float32)
     def forward(ctx: Any, x: Tensor, W: Tensor, a: Tensor, V: Tensor) -> Tensor:
-        x = x.contiguous()
         out = x.new_empty(len(x), x.shape[1], V.shape[1])
-        sums = a.new_empty(BLOCK, *a.shape)
-        a = a.clone()
-        for start in range(0, len(x), BLOCK):
-            block = slice(start, start + BLOCK)
-            a, h = _hidden(a, x[block], W[block], sums)
-            torch.bmm(h, V[block].transpose(1, 2), out=out[block])
+        h = a.new_empty(BLOCK, *a.shape)
+        for out_, x_, W_, V_ in zip(*(tensor.split(BLOCK) for tensor in (out, x, W, V)), strict=True):
+            a = _hidden(a, x_, W_, h)
+            torch.bmm(h[: len(x_)], V_.transpose(1, 2), out=out_)
         ctx.save_for_backward(x, W, V, a)
         return out
 
     @staticmethod
     @once_differentiable
     @torch.amp.custom_bwd(device_type="cuda")
-    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, Tensor, Tensor, Tensor]:
         x, W, V, a = ctx.saved_tensors
         grad_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None
-        grad_W, grad_V = torch.empty_like(W), torch.empty_like(V)
-        grad_a = torch.zeros_like(a)  # what flows into the running sum from all later steps
-        sums, later = a.new_empty(BLOCK, *a.shape), a.new_empty(BLOCK, *a.shape)
+        grad_W, grad_V, grad_a = torch.empty_like(W), torch.empty_like(V), torch.zeros_like(a)
+        buffers = [a.new_empty(BLOCK, *a.shape) for _ in range(3)]
         for start in reversed(range(0, len(x), BLOCK)):
             block = slice(start, start + BLOCK)
+            h, grad_h, later = (buffer[: len(x[block])] for buffer in buffers)
             # The running sum at the block's start: what the block added is taken away again.
             a = a - x[block].transpose(0, 1).flatten(1) @ W[block].flatten(0, 1)
-            _, h = _hidden(a, x[block], W[block], sums)
+            _hidden(a, x[block], W[block], h)
             torch.bmm(grad_out[block].transpose(1, 2), h, out=grad_V[block])
-            grad_h = torch.bmm(grad_out[block], V[block])
-            grad_sums = torch.ops.aten.sigmoid_backward(grad_h, h)
-            for step in reversed(range(len(h))):
-                later[step] = grad_a
-                grad_a += grad_sums[step]
-            torch.bmm(x[block].transpose(1, 2), later[: len(h)], out=grad_W[block])
+            _products(grad_out[block], V[block], out=grad_h)
+            torch.ops.aten.sigmoid_backward(grad_h, h, grad_input=grad_h)
+            grad_a = _sums_from_the_end(grad_h, grad_a, later)
+            torch.bmm(x[block].transpose(1, 2), later, out=grad_W[block])
             if grad_x is not None:
-                torch.bmm(later[: len(h)], W[block].transpose(1, 2), out=grad_x[block])
+                torch.bmm(later, W[block].transpose(1, 2), out=grad_x[block])
         return grad_x, grad_W, grad_a, grad_V
 
 
-def _hidden(a: Tensor, x: Tensor, W: Tensor, sums: Tensor) -> tuple[Tensor, Tensor]:
-    """From the running sum at a block's start: the sum at its end (B, H), and h of each step (steps, B, H)."""
-    steps = len(x)
-    sums[0] = a
-    for step in range(steps - 1):
-        torch.addmm(sums[step], x[step], W[step], out=sums[step + 1])
-    end = torch.addmm(sums[steps - 1], x[steps - 1], W[steps - 1])
-    return end, sums[:steps].sigmoid_()
+def _hidden(a: Tensor, x: Tensor, W: Tensor, h: Tensor) -> Tensor:
+    """From the running sum a (B, H) before a block: writes h of each of its steps, returns the sum after it."""
+    # With one feature a variable the product is an outer one, which elementwise code does in a single sweep.
+    add_product = torch.addcmul if x.shape[2] == 1 else torch.addmm
+    sums = h[: len(x)].unbind()
+    sums[0].copy_(a)
+    for before, after, x_t, W_t in zip(sums, sums[1:], x, W, strict=False):
+        add_product(before, x_t, W_t, out=after)
+    after_block = add_product(sums[-1], x[-1], W[-1])
+    torch.sigmoid(h, out=h)
+    return after_block
+
+
+def _products(left: Tensor, right: Tensor, out: Tensor) -> None:
+    """Batched left (K, B, P) @ right (K, P, H); for P = 1 an elementwise product is faster."""
+    if left.shape[2] == 1:
+        torch.mul(left, right, out=out)
+    else:
+        torch.bmm(left, right, out=out)
+
+
+def _sums_from_the_end(terms: Tensor, last: Tensor, later: Tensor) -> Tensor:
+    """Writes later[k] = last + the terms after k; returns later[0] + terms[0]."""
+    slots = later.unbind()
+    slots[-1].copy_(last)
+    for after, before, term in zip(slots[:0:-1], slots[-2::-1], terms.unbind()[:0:-1], strict=True):
+        torch.add(after, term, out=before)
+    return slots[0] + terms[0]
 
 
 class NADEDecoder(Decoder):
