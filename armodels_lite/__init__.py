@@ -16,9 +16,11 @@ from .conditionals import (
     LogisticMixture,
     PiecewiseConstant,
 )
+from .data import load
 from .filters import top_k, top_p
 from .inspection import dependencies, receptive_field, total_probability
-from .models import FVSBN, MADE, NADE
+from .models import FVSBN, MADE, NADE, IndependentBernoulli
+from .training import History, bits_per_dim, evaluate, fit
 
 __version__ = "0.1.0"
 
@@ -33,10 +35,16 @@ __all__ = [
     "Decoder",
     "DensityModel",
     "GaussianMixture",
+    "History",
+    "IndependentBernoulli",
     "LogisticMixture",
     "PiecewiseConstant",
     "Step",
+    "bits_per_dim",
     "dependencies",
+    "evaluate",
+    "fit",
+    "load",
     "load_pretrained",
     "receptive_field",
     "top_k",

@@ -8,6 +8,7 @@ Prints a table of medians and ratios. No data is needed: 128 random binary image
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from timing import machine, medians, peak_memory
@@ -43,7 +44,7 @@ class Plain(nn.Module):
     def __init__(self, *widths: int) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in pairwise(widths):
             layers += [nn.Linear(inputs, outputs), nn.ReLU()]
         self.net = nn.Sequential(*layers[:-1])
 

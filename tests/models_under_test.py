@@ -56,6 +56,8 @@ class Case:
 def promised_dependencies(model: ar.AutoregressiveModel) -> Tensor:
     """What the architecture promises, in drawing order, by an independent route."""
     size = model.num_variables
+    if isinstance(model, ar.IndependentBernoulli):
+        return torch.zeros(size, size, dtype=torch.bool)
     if isinstance(model, ar.MADE) and model.direct is None:
         return _made_paths(model)
     return torch.ones(size, size, dtype=torch.bool).tril(-1)
@@ -99,6 +101,7 @@ def _cases() -> list[Case]:
     add("MADE", "vector", (5,), context_shape=(3, 2))
     add("NADE", "longer-than-a-block", (19,), hidden=5, ordering="random(2)")
     add("NADE", "exactly-a-block", (8,), hidden=5)
+    cases.append(Case("IndependentBernoulli", ar.IndependentBernoulli, {"event_shape": (1, 2, 3), "ordering": "spiral"}))
     return cases
 
 

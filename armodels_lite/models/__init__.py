@@ -3,5 +3,6 @@
 from .fvsbn import FVSBN
 from .made import MADE
 from .nade import NADE
+from .tables import IndependentBernoulli
 
-__all__ = ["FVSBN", "MADE", "NADE"]
+__all__ = ["FVSBN", "MADE", "NADE", "IndependentBernoulli"]

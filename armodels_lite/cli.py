@@ -1,0 +1,116 @@
+"""The command line, `armodels`. Each command is thin: the work is done in the module it names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+NAMES = Annotated[list[str] | None, typer.Argument(help="Names of data sets; all when none is given.")]
+
+
+class CourseGroup(TyperGroup):
+    """Shows an error that a user can mend as one message, without a traceback."""
+
+    def invoke(self, ctx: typer.Context) -> object:
+        """Run the command; on ValueError or OSError end with the message and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except (ValueError, OSError) as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(1) from error
+
+
+app = typer.Typer(
+    cls=CourseGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="An interactive course on autoregressive models.",
+)
+data_app = typer.Typer(no_args_is_help=True, help="The data sets: which there are, fetch them, check them.")
+app.add_typer(data_app, name="data")
+
+
+@app.command()
+def lab(
+    browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to try first.")] = 8888,
+) -> None:
+    """Open the notebooks in JupyterLab, on this machine only."""
+    from armodels_lite.lab import run_lab
+
+    run_lab(browser=browser, port=port)
+
+
+@app.command()
+def test(
+    fast: Annotated[bool, typer.Option("--fast", help="Leave out the notebooks and the browser.")] = False,
+) -> None:
+    """Run every check: style, unit tests and doctests, notebooks, browser."""
+    from armodels_lite.stages import run_all
+
+    raise typer.Exit(0 if run_all(fast) else 1)
+
+
+@app.command()
+def execute(
+    notebooks: Annotated[list[Path] | None, typer.Argument(help="Notebooks; the course's when none is given.")] = None,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds that one cell may take.")] = 600.0,
+) -> None:
+    """Run notebooks from top to bottom and store them, outputs included, in one stable form."""
+    from armodels_lite.notebooks import course_notebooks, execute_all
+
+    failed = execute_all(notebooks or course_notebooks(), timeout)
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine offers, and whether the course can run on it."""
+    from armodels_lite.environment import doctor as examine
+
+    raise typer.Exit(0 if examine() else 1)
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """List the data sets, whether each is here, and what it is."""
+    from armodels_lite import data
+
+    for name, entry in data.registry().items():
+        found = data.status(name)
+        size = f", {found.bytes / 1e6:.1f} MB to fetch" if found.bytes else ""
+        typer.echo(f"{name}: {found.state}{size}\n    {entry.description}\n    Licence: {entry.licence}")
+
+
+@data_app.command("fetch")
+def data_fetch(names: NAMES = None) -> None:
+    """Fetch what is missing or damaged."""
+    from armodels_lite import data
+
+    for name in names or data.registry():
+        paths = data.fetch(name)
+        typer.echo(f"{name}: {', '.join(map(str, paths)) or 'comes with an installed package'}")
+
+
+@data_app.command("verify")
+def data_verify(names: NAMES = None) -> None:
+    """Compare every file with its published SHA-256; exit code 1 when one is missing or damaged."""
+    from armodels_lite import data
+
+    bad = 0
+    for name in names or data.registry():
+        try:
+            data.verify(name)
+            typer.echo(f"{name}: good")
+        except (ValueError, FileNotFoundError) as error:
+            bad += 1
+            typer.echo(f"{name}: {error}", err=True)
+    raise typer.Exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,156 @@
+"""Data sets by name: `load("digits")`. What is known about each stands in data/README.md of the course.
+
+Nothing here unpickles anything, and no data set but the registry's is ever fetched.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from pathlib import Path
+
+from .containers import Data, FeatureData, SeriesData, Split
+from .sets import REGISTRY, DataSet, packed_arrays
+from .store import PackedFile, RemoteFile, find, find_packed, folders, obtain
+
+__all__ = [
+    "Data",
+    "DataSet",
+    "FeatureData",
+    "PackedFile",
+    "RemoteFile",
+    "SeriesData",
+    "Split",
+    "Status",
+    "fetch",
+    "folders",
+    "load",
+    "registry",
+    "status",
+    "verify",
+]
+
+
+@dataclass(frozen=True)
+class Status:
+    """Whether a data set is there.
+
+    Attributes:
+        name: the data set.
+        state: "included" (comes with an installed package), "ready", "missing" or "damaged".
+        files: each file's name and its path, or None where it is missing.
+        bytes: what remains to be fetched.
+    """
+
+    name: str
+    state: str
+    files: dict[str, Path | None]
+    bytes: int
+
+
+def load(name: str, **options) -> Data:
+    """Load a data set by name, fetching it first if it is not here yet.
+
+    Args:
+        name: one of `registry()`.
+        options: "digits": `levels=2` (float32 0/1, a pixel is 1 where its grey level is at least 8 of 16)
+            or `levels=17` (int64 grey levels). "mnist": `levels=2` to 256. "sunspots", "co2":
+            `window=`, the length of the windows.
+
+    Returns:
+        Data with `.train`, `.valid`, `.test` (each with `.x` and `.y`), `.event_shape`,
+        `.description`.
+
+    Raises:
+        ValueError: an unknown name or option (the accepted ones are listed), or a damaged file that could not
+            be fetched anew.
+        FileNotFoundError: a file is missing and could not be fetched; says where to put it by hand.
+
+    >>> data = load("digits")
+    >>> data.train.x.shape, data.train.x.dtype, len(data.valid), len(data.test)
+    (torch.Size([1197, 1, 8, 8]), torch.float32, 300, 300)
+    """
+    entry = _entry(name)
+    accepted = tuple(inspect.signature(entry.loader).parameters)[1:]
+    unknown = [option for option in options if option not in accepted]
+    if unknown:
+        listed = ", ".join(accepted) if accepted else "none"
+        raise ValueError(f"the data set {name!r} has no option {unknown[0]!r}; accepted: {listed}")
+    return entry.loader(entry, **options)
+
+
+def registry() -> dict[str, DataSet]:
+    """The known data sets by name, a copy.
+
+    >>> ", ".join(registry())
+    'digits, mnist, binarized_mnist, breast_cancer, sunspots, co2'
+    """
+    return dict(REGISTRY)
+
+
+def status(name: str) -> Status:
+    """Whether the data set is here. Files are judged by their sizes alone; `verify` reads them."""
+    entry = _entry(name)
+    if entry.packed and (path := find_packed(name, entry.packed)[0]):
+        return Status(name, "ready", {entry.packed.name: path}, 0)
+    if not entry.remote:
+        return Status(name, "included", {}, 0)
+    found = {file: find(name, file, quick=True) for file in entry.remote}
+    lacking = [file for file, (path, _) in found.items() if path is None]
+    damaged = any(found[file][1] for file in lacking)
+    state = "damaged" if damaged else "missing" if lacking else "ready"
+    files = {file.name: path for file, (path, _) in found.items()}
+    return Status(name, state, files, sum(file.bytes for file in lacking))
+
+
+def fetch(name: str) -> list[Path]:
+    """Fetch whatever of the data set is missing or damaged; returns the paths of its files (none if
+    included).
+
+    Raises:
+        ValueError, FileNotFoundError, PermissionError: as `load`.
+    """
+    entry = _entry(name)
+    if entry.packed:
+        packed_arrays(entry)
+        return [find_packed(name, entry.packed)[0]]
+    return [obtain(name, file) for file in entry.remote]
+
+
+def verify(name: str) -> list[Path]:
+    """Read every file of the data set that is here and compare it with the published SHA-256.
+
+    Returns:
+        The paths of the files, all good; none for a data set that comes with an installed package.
+
+    Raises:
+        FileNotFoundError: a file is missing (named, with the folders that were searched).
+        ValueError: a file is damaged (named), or an installed package holds other data than expected.
+    """
+    entry = _entry(name)
+    if not entry.remote:
+        load(name)
+        return []
+    if entry.packed:
+        path, _, damaged = find_packed(name, entry.packed)
+        if damaged and path is None:
+            raise ValueError("; ".join(damaged))
+        if path is not None:
+            return [path]
+    return [_verified(name, file) for file in entry.remote]
+
+
+def _verified(name: str, file: RemoteFile) -> Path:
+    path, damaged = find(name, file)
+    if path is not None:
+        return path
+    if damaged:
+        raise ValueError("; ".join(damaged))
+    places = ", ".join(str(folder / name) for folder in folders())
+    raise FileNotFoundError(f"{file.name} of the data set {name!r} is in none of: {places}")
+
+
+def _entry(name: str) -> DataSet:
+    if name not in REGISTRY:
+        raise ValueError(f"unknown data set {name!r}; known: {', '.join(REGISTRY)}")
+    return REGISTRY[name]

@@ -1,0 +1,30 @@
+"""Figures: one quiet matplotlib style, and functions from plain arrays to a matplotlib `Figure`.
+
+    from armodels_lite import plots
+    plots.show(plots.image_grid(samples), "Sixteen sampled digits: most are legible, two are not.")
+
+Arrays may be numpy arrays, torch tensors on any device, or nested lists. Importing this package loads matplotlib;
+`import armodels_lite` does not.
+"""
+
+from .charts import bars, curves
+from .images import frame_strip, heatmaps, image_grid, matrix, ordering_path
+from .output import Picture, show, to_png
+from .style import COLOURS, colour_table, new_figure, style
+
+__all__ = [
+    "COLOURS",
+    "Picture",
+    "bars",
+    "colour_table",
+    "curves",
+    "frame_strip",
+    "heatmaps",
+    "image_grid",
+    "matrix",
+    "new_figure",
+    "ordering_path",
+    "show",
+    "style",
+    "to_png",
+]

@@ -1,0 +1,384 @@
+"""Pictures of arrays: grids of images, heat maps, matrices, orderings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+
+from .style import COLOURS, FRAME, INK, WIDTH, as_array, colour_map, in_style, new_figure, strip_frame
+
+__all__ = ["frame_strip", "heatmaps", "image_grid", "matrix", "ordering_path"]
+
+MAX_NUMBERS = 100  # more cells than this and numbers written into them are too small to read
+COLUMN, LINE = 0.92, 0.27  # inches: an image's column in a grid, a line of text
+
+
+@in_style
+def image_grid(
+    images: Any,
+    titles: Sequence[str] | None = None,
+    *,
+    columns: int = 8,
+    row_labels: Sequence[str] | None = None,
+    vmin: float | None = None,
+    vmax: float | None = None,
+    colours: str = "ink",
+    width: float | None = None,
+) -> Figure:
+    """Images side by side on one scale of grey (0 is white, the largest value black), or in colour.
+
+    Args:
+        images: (B, H, W), (B, 1, H, W), or RGB as (B, 3, H, W).
+        titles: a short text above each image.
+        columns: images in a row; the last row may be shorter.
+        row_labels: a text to the left of each row.
+        vmin, vmax: the values shown white and black. Unless given: 0 or the smallest value if that is lower, and
+            1 or the largest value if that is higher.
+        colours: "ink", or "probability" for probabilities and means.
+        width: inches of the figure; 0.92 a column unless given.
+
+    Raises:
+        ValueError: wrong shape, or a number of titles or labels that does not fit.
+    """
+    tiles = _tiles(images)
+    if not isinstance(columns, int) or columns < 1:
+        raise ValueError(f"columns must be an int of at least 1, got {columns!r}")
+    columns = min(columns, len(tiles))
+    rows = math.ceil(len(tiles) / columns)
+    _check_count("titles", titles, len(tiles), "images")
+    _check_count("row_labels", row_labels, rows, "rows")
+    low = min(0.0, tiles.min()) if vmin is None else vmin
+    high = max(1.0, tiles.max()) if vmax is None else vmax
+
+    tile_height, tile_width = tiles.shape[1:3]
+    gap_x = 0.1 * tile_width
+    margin = 0.1 + (max(map(_text_width, row_labels)) if row_labels else 0.0)
+    column = COLUMN if width is None else (width - margin) / columns  # inches
+    scale = column / (tile_width + gap_x)  # inches a pixel
+    gap_y = gap_x if titles is None else LINE / scale
+    size = (margin + columns * column, rows * (tile_height + gap_y) * scale + 0.05)
+    figure = Figure(figsize=size)
+    axes = figure.add_axes((margin / size[0], 0, 1 - margin / size[0], 1))
+    frames = []
+    for index, tile in enumerate(tiles):
+        row, place = divmod(index, columns)
+        x, y = place * (tile_width + gap_x), row * (tile_height + gap_y) + gap_y
+        extent = (x, x + tile_width, y + tile_height, y)
+        axes.imshow(tile, extent=extent, cmap=colour_map(colours), vmin=low, vmax=high)
+        frames.append(Rectangle((x, y), tile_width, tile_height))
+        if titles is not None:
+            axes.text(x + tile_width / 2, y - 0.05 / scale, titles[index], ha="center", va="bottom", fontsize=11)
+    axes.add_collection(PatchCollection(frames, facecolor="none", edgecolor=FRAME, linewidth=0.8))
+    for row, label in enumerate(row_labels or []):
+        middle = row * (tile_height + gap_y) + gap_y + tile_height / 2
+        axes.annotate(label, (-gap_x, middle), ha="right", va="center", fontsize=11, annotation_clip=False)
+    axes.set_xlim(-gap_x / 2, columns * (tile_width + gap_x) - gap_x / 2)
+    axes.set_ylim(rows * (tile_height + gap_y) + 0.025 / scale, -0.025 / scale)
+    strip_frame(axes)
+    return figure
+
+
+def _text_width(text: str) -> float:
+    """Inches that a text of 11 points takes, roughly; enough to leave room for it."""
+    return 0.1 * len(text) + 0.15
+
+
+def _tiles(images: Any) -> np.ndarray:
+    """Images as (B, H, W), or (B, H, W, 3) in colour with values in [0, 1]."""
+    tiles = as_array(images, "images", (3, 4))
+    if tiles.ndim == 3:
+        return tiles
+    if tiles.shape[1] == 1:
+        return tiles[:, 0]
+    if tiles.shape[1] != 3:
+        raise ValueError(f"images must be (B, H, W), (B, 1, H, W) or (B, 3, H, W), got {tiles.shape}")
+    if tiles.min() < 0 or tiles.max() > 255:
+        raise ValueError(f"RGB values must lie in 0..1 or 0..255, got {tiles.min():g} to {tiles.max():g}")
+    return np.moveaxis(tiles / (255 if tiles.max() > 1 else 1), 1, -1)
+
+
+def _check_count(name: str, given: Sequence[Any] | None, needed: int, things: str) -> None:
+    if given is not None and len(given) != needed:
+        raise ValueError(f"{name} has {len(given)} entries for {needed} {things}")
+
+
+@in_style
+def frame_strip(
+    rows: Mapping[str, Sequence[np.ndarray]],
+    titles: Sequence[str],
+    *,
+    marks: Sequence[int | None] | None = None,
+    width: float = WIDTH,
+) -> Figure:
+    """Frames of a widget side by side, for a page without a kernel: one row of pictures for each kind of view.
+
+    Args:
+        rows: label -> pictures (H, W, 4) of dtype uint8 (red, green, blue, opacity), one for each title. What is
+            see-through is hatched, as in the widgets: it is not known yet.
+        titles: a text below each column.
+        marks: for each column a pixel to outline, counted row by row from 0, or None.
+
+    Raises:
+        ValueError: no rows, or numbers of pictures, titles and marks that differ.
+    """
+    if not rows or not titles:
+        raise ValueError("frame_strip needs at least one row and one title")
+    for name, pictures in rows.items():
+        _check_count(f"row {name!r}", pictures, len(titles), "titles")
+    marks = [None] * len(titles) if marks is None else list(marks)
+    _check_count("marks", marks, len(titles), "titles")
+    height, across = next(iter(rows.values()))[0].shape[:2]
+    column = min((width - 0.1) / len(titles), 1.6)
+    row_height = column * height / across + LINE
+    figure, axes = new_figure(
+        len(rows), len(titles), width=column * len(titles) + 0.1, height=len(rows) * row_height + LINE
+    )
+    for line, (name, pictures) in zip(axes, rows.items(), strict=True):
+        for place, picture, mark in zip(line, pictures, marks, strict=True):
+            strip_frame(place)
+            hatched = {"facecolor": "white", "edgecolor": "#CFCFCF", "hatch": "/////", "linewidth": 0}
+            place.add_patch(Rectangle((-0.5, -0.5), across, height, **hatched))
+            place.imshow(picture, zorder=1)
+            place.add_patch(Rectangle((-0.5, -0.5), across, height, fill=False, edgecolor=FRAME, linewidth=0.8))
+            if mark is not None:
+                corner = (mark % across - 0.5, mark // across - 0.5)
+                place.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor="white", linewidth=4, zorder=2))
+                place.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=COLOURS[1], linewidth=2, zorder=3))
+        line[0].set_title(name, loc="left", fontsize=11, pad=4)
+    for place, title in zip(axes[-1], titles, strict=True):
+        place.set_xlabel(title, fontsize=11)
+    return figure
+
+
+@in_style
+def heatmaps(
+    arrays: Any,
+    titles: Sequence[str] | None = None,
+    *,
+    kind: str = "sequential",
+    columns: int = 8,
+    vmin: float | None = None,
+    vmax: float | None = None,
+    label: str | None = None,
+    numbers: bool = False,
+    width: float = WIDTH,
+) -> Figure:
+    """Arrays as colours on one scale, with one colour bar for all.
+
+    Args:
+        arrays: (B, H, W), (H, W), or a sequence of arrays (H, W).
+        titles: a short text above each.
+        kind: "sequential" (light to dark, for probabilities) or "diverging" (blue, grey at zero, yellow, for
+            weights: the scale is symmetric unless vmin and vmax say otherwise).
+        label: what the colour bar measures.
+        numbers: write the values into the cells (at most 100 cells an array).
+
+    Raises:
+        ValueError: wrong shape or kind, or a number of titles that does not fit.
+    """
+    if kind not in ("sequential", "diverging"):
+        raise ValueError(f"kind must be 'sequential' or 'diverging', got {kind!r}")
+    panels = _panels(arrays)
+    _check_count("titles", titles, len(panels), "arrays")
+    low, high = _scale(panels, kind, vmin, vmax)
+    columns = min(columns, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    side = (width - 1.0) / columns  # the colour bar takes about an inch
+    tallest = max(panel.shape[0] / panel.shape[1] for panel in panels)
+    row_height = min(side, 3.2) * tallest + (LINE if titles is not None else 0.1)
+    figure, axes = new_figure(rows, columns, width=width, height=rows * row_height + 0.1)
+    for index, place in enumerate(axes.flat):
+        strip_frame(place)
+        if index < len(panels):
+            picture = place.imshow(panels[index], cmap=colour_map(kind), vmin=low, vmax=high)
+            place.spines[:].set(visible=True, color=FRAME, linewidth=0.8)
+            place.set_title(titles[index] if titles is not None else "", fontsize=11, pad=4)
+            if numbers:
+                _write_numbers(place, panels[index], colour_map(kind), low, high)
+    bar = figure.colorbar(picture, ax=axes, shrink=0.9, aspect=18, pad=0.02)
+    bar.outline.set_visible(False)
+    bar.locator = MaxNLocator(4)  # at most five round numbers
+    bar.update_ticks()
+    if label:
+        bar.set_label(label)
+    return figure
+
+
+def _panels(arrays: Any) -> list[np.ndarray]:
+    if isinstance(arrays, (list, tuple)) and arrays and not np.isscalar(arrays[0]) and np.ndim(arrays[0]) == 2:
+        return [as_array(array, f"array {index}", 2) for index, array in enumerate(arrays)]
+    panels = as_array(arrays, "arrays", (2, 3))
+    return [panels] if panels.ndim == 2 else list(panels)
+
+
+def _scale(panels: Sequence[np.ndarray], kind: str, vmin: float | None, vmax: float | None) -> tuple[float, float]:
+    low, high = min(panel.min() for panel in panels), max(panel.max() for panel in panels)
+    if kind == "diverging":
+        high = max(abs(low), abs(high)) or 1.0
+        low = -high
+    low, high = (low if vmin is None else vmin), (high if vmax is None else vmax)
+    if high <= low:  # all values are equal
+        high = low + 1
+    return float(low), float(high)
+
+
+def _write_numbers(axes: Axes, array: np.ndarray, colours: Any, low: float, high: float) -> None:
+    """Values in the cells, in black or white, whichever stands out."""
+    if array.size > MAX_NUMBERS:
+        raise ValueError(f"numbers are readable in up to {MAX_NUMBERS} cells, and this array has {array.size}")
+    whole = bool((array == array.round()).all())
+    for (row, column), value in np.ndenumerate(array):
+        red, green, blue, _ = colours((value - low) / (high - low))
+        dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
+        text = f"{value:.0f}" if whole else f"{value:.2f}"
+        axes.text(column, row, text, ha="center", va="center", fontsize=11, color="white" if dark else INK)
+
+
+@in_style
+def matrix(
+    values: Any,
+    *,
+    row_label: str,
+    column_label: str,
+    row_names: Sequence[str] | None = None,
+    column_names: Sequence[str] | None = None,
+    title: str | None = None,
+    numbers: bool = False,
+    width: float = 4.2,
+) -> Figure:
+    """A mask or a dependency matrix: dark cells are true (or large), light ones false (or small).
+
+    Args:
+        values: (R, C), bool or numbers.
+        row_label, column_label: what the axes count, such as "conditional j" and "variable i".
+        row_names, column_names: a name for each row or column; indices from 0 unless given.
+        numbers: write the values into the cells (at most 100 cells).
+
+    Raises:
+        ValueError: wrong shape, or a number of names that does not fit.
+    """
+    array = as_array(values, "values", 2)
+    rows, columns = array.shape
+    _check_count("row_names", row_names, rows, "rows")
+    _check_count("column_names", column_names, columns, "columns")
+    figure, ((axes,),) = new_figure(width=width, height=(width - 0.9) * rows / columns + 0.8 + LINE * bool(title))
+    low, high = min(0.0, array.min()), max(1.0, array.max())
+    binary = bool(np.isin(array, (0, 1)).all())
+    colours = colour_map("sequential")
+    # Not quite black, and not quite white: cells stay told apart from lines and from the page.
+    shown = 0.06 + 0.8 * array if binary else array
+    axes.imshow(shown, cmap=colours, vmin=low, vmax=high, aspect="equal")
+    if max(rows, columns) <= 64:
+        axes.set_xticks(np.arange(columns + 1) - 0.5, minor=True)
+        axes.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
+        axes.grid(which="minor", color="white", linewidth=1.5 if max(rows, columns) <= 20 else 0.5, linestyle="-")
+        axes.tick_params(which="minor", length=0)
+    _name_cells(axes.xaxis, columns, column_names, every=8)
+    _name_cells(axes.yaxis, rows, row_names, every=8)
+    if numbers:
+        _write_numbers(axes, array, lambda share: colours(0.06 + 0.8 * share if binary else share), low, high)
+    axes.spines[:].set_visible(False)
+    axes.set(xlabel=column_label, ylabel=row_label, title=title)
+    return figure
+
+
+def _name_cells(axis: Any, count: int, names: Sequence[str] | None, every: int) -> None:
+    """Ticks on cells: all of them up to a dozen, else a few round ones."""
+    if names is not None:
+        axis.set_ticks(range(count), names)
+    elif count <= 12:
+        axis.set_ticks(range(count))
+    else:
+        steps = [step for step in (2, 4, 8, 14, 28, 49, 98, 196, 392) if count / step <= every + 1]
+        axis.set_ticks(range(0, count, steps[0] if steps else math.ceil(count / every)))
+    axis.set_tick_params(length=0)
+
+
+@in_style
+def ordering_path(
+    orderings: Any,
+    image_shape: tuple[int, int],
+    *,
+    numbers: bool | None = None,
+    columns: int = 3,
+    width: float | None = None,
+) -> Figure:
+    """In which order the pixels are drawn: a path over pixels that are light (first) to dark (last).
+
+    Without numbers a dot marks the first pixel and a square the last.
+
+    Args:
+        orderings: an ordering (T,) of flat positions in layout (C, H, W), or name -> ordering for several panels.
+            A pixel's channels follow each other, and its first visit counts.
+        image_shape: (H, W).
+        numbers: write each pixel's step into it; unless given, where cells are large enough.
+        columns: panels in a row.
+        width: inches of the figure; unless given, 3.6 for one panel and the full width for several.
+
+    Raises:
+        ValueError: an ordering that is no permutation of the image's variables, or a wrong image shape.
+    """
+    named = dict(orderings) if isinstance(orderings, Mapping) else {"": orderings}
+    if not named:
+        raise ValueError("ordering_path needs at least one ordering")
+    paths = {name: _pixel_path(ordering, image_shape) for name, ordering in named.items()}
+    columns = min(columns, len(paths))
+    rows = math.ceil(len(paths) / columns)
+    width = width or (3.6 if len(paths) == 1 else WIDTH)
+    height, across = image_shape
+    side = width / columns
+    titled = any(paths)
+    figure, axes = new_figure(rows, columns, width=width, height=rows * (side * height / across + LINE * titled + 0.05))
+    for place in axes.flat:
+        strip_frame(place)
+    cell = 72 * side / max(height, across)  # points
+    written = height * across <= MAX_NUMBERS and cell >= 26 if numbers is None else numbers
+    for place, (name, path) in zip(axes.flat, paths.items(), strict=False):
+        _draw_path(place, path, image_shape, written)
+        place.set_title(name, fontsize=12, pad=4)
+    return figure
+
+
+def _pixel_path(ordering: Any, image_shape: tuple[int, int]) -> np.ndarray:
+    """Pixels (H * W,) in the order of their first visit."""
+    height, width = image_shape
+    pixels = height * width
+    positions = as_array(ordering, "ordering", 1).astype(int)
+    if len(positions) % pixels or not np.array_equal(np.sort(positions), np.arange(len(positions))):
+        raise ValueError(
+            f"an ordering for an image of {height} x {width} is a permutation of 0..T-1 with T a multiple of "
+            f"{pixels}, got {len(positions)} entries from {positions.min()} to {positions.max()}"
+        )
+    visited = positions % pixels
+    _, first = np.unique(visited, return_index=True)
+    return visited[np.sort(first)]
+
+
+def _draw_path(axes: Axes, path: np.ndarray, image_shape: tuple[int, int], numbers: bool) -> None:
+    height, width = image_shape
+    row, column = np.divmod(path, width)
+    steps = np.empty(image_shape)
+    steps[row, column] = np.linspace(0.05, 0.65, len(path))
+    colours = colour_map("sequential")
+    axes.imshow(steps, cmap=colours, vmin=0, vmax=1)
+    # Lines between cells show where pixels are, up to a size at which they would hide the colours.
+    if max(height, width) <= 16:
+        axes.vlines(np.arange(1, width) - 0.5, -0.5, height - 0.5, colors="white", linewidth=0.5)
+        axes.hlines(np.arange(1, height) - 0.5, -0.5, width - 0.5, colors="white", linewidth=0.5)
+    thickness = 1.6 if max(height, width) <= 16 else 0.8
+    axes.plot(column, row, color=INK, linestyle="-", linewidth=thickness, solid_joinstyle="round")
+    if numbers:
+        for step, (x, y) in enumerate(zip(column, row, strict=True)):
+            box = {"boxstyle": "round,pad=0.12", "facecolor": colours(steps[y, x]), "edgecolor": "none"}
+            axes.text(x, y, str(step), ha="center", va="center", fontsize=11, bbox=box)
+    else:
+        axes.plot(column[0], row[0], marker="o", color=INK, markersize=6)
+        axes.plot(column[-1], row[-1], marker="s", markerfacecolor="white", color=INK, markersize=6)

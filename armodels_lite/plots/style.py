@@ -1,0 +1,144 @@
+"""The look of all figures: fonts, lines, colours and colour maps, and arrays as figures need them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+__all__ = ["COLOURS", "WIDTH", "as_array", "colour_map", "colour_table", "in_style", "new_figure", "style"]
+
+WIDTH = 7.2  # inches: the width of a full figure in a notebook
+
+# M. Okabe and K. Ito's colours, told apart by colour-blind readers, sorted so that neighbours differ in
+# lightness too; lines differ in their dashes as well, so that a greyscale print loses nothing.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (7, 2, 1.5, 2)), (0, (3, 1)), (0, (9, 3)), "-")
+INK, QUIET, FRAME = "#222222", "#595959", "#B0B0B0"
+
+STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so a figure is the same on every machine
+    "font.size": 12,
+    "axes.titlesize": 12,
+    "axes.labelsize": 12,
+    "xtick.labelsize": 11,
+    "ytick.labelsize": 11,
+    "legend.fontsize": 11,
+    "legend.frameon": False,
+    "figure.facecolor": "white",
+    "figure.dpi": 110,
+    "savefig.facecolor": "white",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "axes.grid": False,
+    "grid.color": "#E4E4E4",
+    "lines.linewidth": 2.0,
+    "image.interpolation": "nearest",
+    "axes.prop_cycle": matplotlib.cycler(color=COLOURS) + matplotlib.cycler(linestyle=DASHES),
+}
+
+# In each map lightness runs one way only, so a greyscale print keeps the order of the values.
+_MAPS: dict[str, Colormap] = {
+    "ink": LinearSegmentedColormap.from_list("ink", ["#FFFFFF", "#161616"]),
+    "probability": matplotlib.colormaps["Blues"],
+    "sequential": matplotlib.colormaps["Blues"],
+    "diverging": LinearSegmentedColormap.from_list(
+        "diverging", ["#06245E", "#3F6BB5", "#A6A6A6", "#E8B54A", "#FFF2B0"]
+    ),
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The course's style for figures of one's own: `with plots.style(): ...`. Settings return to what they were."""
+    with matplotlib.rc_context(STYLE):
+        yield
+
+
+def in_style(function: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Decorator: run a function that makes a figure inside `style()`."""
+
+    @functools.wraps(function)
+    def styled(*args: Any, **kwargs: Any) -> Figure:
+        with style():
+            return function(*args, **kwargs)
+
+    return styled
+
+
+def new_figure(
+    rows: int = 1, columns: int = 1, *, width: float = WIDTH, height: float = 3.4
+) -> tuple[Figure, np.ndarray]:
+    """An empty figure in the course's style with rows x columns axes: (figure, axes of shape (rows, columns)).
+
+    Width and height are in inches. The figure belongs to nobody but the caller: pyplot does not know it, so
+    nothing needs closing and nothing is shown twice.
+
+    >>> figure, axes = new_figure(1, 2)
+    >>> axes.shape
+    (1, 2)
+    """
+    with style():
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes: np.ndarray[Any, np.dtype[Any]] = figure.subplots(rows, columns, squeeze=False)
+    return figure, axes
+
+
+def colour_map(name: str) -> Colormap:
+    """One of the course's colour maps. Raises ValueError for an unknown name."""
+    if name not in _MAPS:
+        raise ValueError(f"unknown colour map {name!r}; known are {', '.join(_MAPS)}")
+    return _MAPS[name]
+
+
+def colour_table(name: str) -> np.ndarray:
+    """A colour map as bytes (256, 3), from the lowest to the highest value: what widgets colour pixels with.
+
+    >>> colour_table("ink")[0]
+    array([255, 255, 255], dtype=uint8)
+    """
+    return np.round(colour_map(name)(np.arange(256))[:, :3] * 255).astype(np.uint8)
+
+
+def as_array(x: Any, name: str, ndim: int | tuple[int, ...]) -> np.ndarray:
+    """x as a float64 numpy array with one of the given numbers of axes.
+
+    Raises:
+        TypeError: x is not numeric.
+        ValueError: wrong number of axes, no entries, or a value that is not finite.
+    """
+    if hasattr(x, "detach"):  # a torch tensor, perhaps on a GPU, perhaps in a graph
+        x = x.detach().cpu().double().numpy()
+    try:
+        array = np.asarray(x, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be an array of numbers, got {type(x).__name__}: {error}") from error
+    accepted = (ndim,) if isinstance(ndim, int) else ndim
+    if array.ndim not in accepted:
+        axes = " or ".join(map(str, accepted))
+        raise ValueError(f"{name} must have {axes} axes, got shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name} is empty, shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, and {int((~np.isfinite(array)).sum())} entries are not")
+    return array
+
+
+def strip_frame(axes: Axes) -> None:
+    """Take away everything around the picture: ticks and spines."""
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)

@@ -1,0 +1,72 @@
+"""MaskedLinear: equal to a dense layer with a masked weight, whatever the weight holds."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from armodels_lite.layers import MaskedLinear
+
+MASK = torch.rand(5, 7, generator=torch.Generator().manual_seed(0)) < 0.4
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_forward_is_a_dense_layer_with_a_masked_weight(bias: bool) -> None:
+    layer, x = MaskedLinear(MASK, bias=bias), torch.randn(3, 7)
+    weight = torch.where(MASK, layer.weight, 0.0)
+    torch.testing.assert_close(layer(x), F.linear(x, weight, layer.bias))
+    assert (layer.bias is not None) == bias
+
+
+def test_masked_entries_get_no_gradient_and_no_say() -> None:
+    layer, x = MaskedLinear(MASK), torch.randn(3, 7)
+    before = layer(x)
+    before.square().sum().backward()
+    assert (layer.weight.grad[~MASK] == 0).all() and (layer.weight.grad[MASK] != 0).all()
+    with torch.no_grad():
+        layer.weight[~MASK] = 1e6
+    assert torch.equal(layer(x), before)
+
+
+def test_forward_leaves_the_weight_alone() -> None:
+    layer = MaskedLinear(MASK)
+    before = layer.weight.clone()
+    layer(torch.randn(3, 7))
+    assert torch.equal(layer.weight, before)
+    assert (before[~MASK] != 0).any(), "only worth a test if there is something to lose"
+
+
+def test_a_loaded_weight_cannot_leak() -> None:
+    layer = MaskedLinear(MASK)
+    state = layer.state_dict()
+    assert set(state) == {"weight", "bias"}, "the mask follows from the constructor"
+    layer.load_state_dict({"weight": torch.full((5, 7), 3.0), "bias": torch.zeros(5)})
+    torch.testing.assert_close(layer(torch.eye(7)).T, 3.0 * MASK.float())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_the_number_of_parameters_depends_on_no_dtype(dtype: torch.dtype) -> None:
+    """A sum of 80,601 ones does not fit float16, and loses its last digits in bfloat16."""
+    mask = torch.ones(401, 401, dtype=torch.bool).tril()
+    assert MaskedLinear(mask).to(dtype).num_parameters() == 401 * 402 // 2 + 401
+    assert MaskedLinear(mask, bias=False).to(dtype).num_parameters() == 401 * 402 // 2
+
+
+def test_rows_start_at_the_scale_of_their_connections() -> None:
+    mask = torch.arange(1000) < torch.tensor([1, 10, 100, 1000]).unsqueeze(1)
+    mask = mask.repeat_interleave(500, 0)
+    layer = MaskedLinear(mask, gain=math.sqrt(2))
+    outputs = layer.masked_weight() @ torch.randn(1000, 1000)
+    scale = outputs.view(4, -1).std(1)
+    assert ((1.2 < scale) & (scale < 1.6)).all(), "the variance of an output is gain^2 however many inputs it has"
+    limit = mask.sum(1).rsqrt()
+    assert (layer.bias.abs() <= limit).all() and layer.bias.abs().max() > 0.5
+
+
+def test_a_row_without_connections_gives_its_bias() -> None:
+    layer = MaskedLinear(torch.zeros(2, 3, dtype=torch.bool))
+    assert torch.isfinite(layer.weight).all()
+    assert torch.equal(layer(torch.randn(4, 3)), layer.bias.expand(4, 2))
