@@ -131,6 +131,10 @@ def replace_all(text: str, patterns: Patterns) -> str:
     return text
 
 
+# What `plots.show` puts out; its pixels are stored as they are, and only alt text is compared.
+PICTURE_IN_HTML = "data:image/png;base64,"
+
+
 def _normal_data(data: dict, patterns: Patterns) -> dict:
     """One output's representations by MIME type, each in its stable form, without a widget's view."""
     kept = {}
@@ -140,7 +144,7 @@ def _normal_data(data: dict, patterns: Patterns) -> dict:
         if mime == "image/png":
             png = base64.b64decode(value)
             value = base64.b64encode(strip_png_text(png)).decode("ascii")
-        elif isinstance(value, str):
+        elif isinstance(value, str) and PICTURE_IN_HTML not in value:
             value = replace_all(value, patterns)
         kept[mime] = value
     return kept

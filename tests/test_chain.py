@@ -1,11 +1,10 @@
-"""Sampling, completion, steps and checks of the chain rule itself; numbers over all models: test_contract.py."""
+"""The chain rule: worked example, steps, modes, one pass. All models: test_contract.py, arguments: test_sampling.py."""
 
 from __future__ import annotations
 
 import itertools
 import math
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -27,24 +26,14 @@ def coins() -> ar.AutoregressiveModel:
     return randomised(ar.NADE((1, 2, 3), hidden=5, ordering="random(1)"))
 
 
-@pytest.fixture
-def dice() -> ar.AutoregressiveModel:
-    return randomised(ar.MADE((4,), hidden=(12,), conditional=ar.Categorical(5)))
-
-
-@pytest.fixture
-def reals() -> ar.AutoregressiveModel:
-    return randomised(ar.FVSBN((3,), conditional=ar.GaussianMixture(2)))
-
-
-@pytest.fixture
-def labelled() -> ar.AutoregressiveModel:
-    return randomised(ar.NADE((4,), hidden=3, num_classes=3))
-
-
 # -- the worked example ---------------------------------------------------------------------------------------------
 
-ROWS = [[0.2], [-0.5, 1.5], [-1.0, 0.8, 1.2], [-0.3, 0.6, 0.9, 1.1]]  # bias, then one weight for each pixel before
+ROWS = [
+    [0.2],
+    [-0.5, 1.5],
+    [-1.0, 0.8, 1.2],
+    [-0.3, 0.6, 0.9, 1.1],
+]  # bias, then one weight for each pixel before
 
 
 @pytest.fixture
@@ -81,226 +70,6 @@ def test_the_example_sampled(four_pixels: ar.FVSBN, cache: bool) -> None:
     assert torch.equal(four_pixels.sample(noise=noise, cache=cache), steps[-1].x)
 
 
-# -- noise ----------------------------------------------------------------------------------------------------------
-
-
-def test_default_noise_is_the_grid(coins: ar.AutoregressiveModel) -> None:
-    noise = uniform_noise((50, 1, 2, 3), generator=torch.Generator().manual_seed(4))
-    found = list(coins.sample_steps(50, generator=torch.Generator().manual_seed(4)))
-    for step in found:
-        assert torch.equal(step.u, noise.flatten(1)[:, step.position])
-        assert (step.u.double() * 2**24 % 2 == 1).all()
-    assert torch.equal(coins.sample(noise=noise), found[-1].x)
-
-
-def test_a_seed_repeats_the_sample(coins: ar.AutoregressiveModel) -> None:
-    one, other, different = (coins.sample(40, generator=torch.Generator().manual_seed(s)) for s in (3, 3, 4))
-    assert torch.equal(one, other) and not torch.equal(one, different)
-    torch.manual_seed(8)
-    first = coins.sample(40)
-    torch.manual_seed(8)
-    assert torch.equal(coins.sample(40), first)
-
-
-def test_noise_is_indexed_by_position(coins: ar.AutoregressiveModel) -> None:
-    """The uniform of a pixel is at its place, whenever it is drawn; every other value comes out as before."""
-    noise = torch.rand(1, 1, 2, 3).clamp(0.01, 0.99)
-    for step in coins.sample_steps(noise=noise):
-        assert step.u.item() == noise.flatten()[step.position].item()
-        assert step.position == coins.ordering[step.t].item()
-        assert step.x.flatten()[step.position] == float(step.u < step.dist.probs)
-
-
-def test_noise_at_observed_positions_is_consumed(coins: ar.AutoregressiveModel) -> None:
-    """With half of the pixels observed the free ones keep their own uniforms, and the observed ones' do not matter."""
-    observed, mask = torch.ones(30, 1, 2, 3), torch.rand(30, 1, 2, 3) < 0.5
-    generator = torch.Generator().manual_seed(1)
-    noise = uniform_noise((30, 1, 2, 3), generator=generator)
-    drawn = coins.sample(30, generator=torch.Generator().manual_seed(1), observed=observed, mask=mask)
-    assert torch.equal(drawn, coins.sample(noise=noise, observed=observed, mask=mask))
-    other = torch.where(mask, 1 - noise, noise)
-    assert torch.equal(drawn, coins.sample(noise=other, observed=observed, mask=mask))
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
-def test_noise_of_any_float(coins: ar.AutoregressiveModel, dtype: torch.dtype) -> None:
-    noise = (torch.randint(1, 256, (20, 1, 2, 3)) / 256).to(dtype)  # exact in all of them
-    assert torch.equal(coins.sample(noise=noise), coins.sample(noise=noise.float()))
-
-
-@pytest.mark.parametrize(
-    ("noise", "message"),
-    [
-        (torch.zeros(2, 4), "strictly between 0 and 1"),
-        (torch.ones(2, 4), "strictly between 0 and 1"),
-        (torch.full((2, 4), math.nan), "strictly between 0 and 1"),
-        (torch.full((2, 4), 1 - 1e-5).half(), "strictly between 0 and 1"),  # rounds to one
-        (torch.ones(2, 4).long(), r"floats of shape \(2, 4\), got torch.int64"),
-        (torch.full((2, 3), 0.5), r"shape \(2, 4\), got torch.float32 of \(2, 3\)"),
-        (torch.full((4,), 0.5), "noise must be floats of shape"),
-        (torch.tensor(0.5), "noise must be"),
-        ([[0.5] * 4], "noise must be .*list"),
-        (np.full((2, 4), 0.5), "noise must be .*ndarray"),
-    ],
-    ids=str,
-)
-def test_noise_that_does_not_fit(dice: ar.AutoregressiveModel, noise, message: str) -> None:
-    with pytest.raises((ValueError, TypeError), match=message):
-        dice.sample(noise=noise)
-    with pytest.raises((ValueError, TypeError), match=message):
-        dice.sample_steps(noise=noise)  # at the call, not at the first step
-
-
-@pytest.mark.parametrize(
-    ("n", "message"),
-    [
-        (None, "give n, or noise"),
-        (-1, "int of at least 0, got -1"),
-        (2.0, "int of at least 0, got 2.0"),
-        ("2", "int of at least 0, got '2'"),
-        (True, "int of at least 0, got True"),
-    ],
-)
-def test_numbers_of_samples_that_make_no_sense(dice: ar.AutoregressiveModel, n, message: str) -> None:
-    with pytest.raises((ValueError, TypeError), match=message):
-        dice.sample(n)
-
-
-@pytest.mark.parametrize("n", [2, 0, -1, True, 1.0], ids=repr)
-def test_n_must_agree_with_noise(dice: ar.AutoregressiveModel, n) -> None:
-    with pytest.raises((ValueError, TypeError), match=rf"{n}"):
-        dice.sample(n, noise=torch.full((1, 4), 0.5))
-    assert dice.sample(1, noise=torch.full((1, 4), 0.5)).shape == (1, 4)
-
-
-# -- temperature and filters ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("temperature", [0, 0.0, -1, math.nan, math.inf, "1", None, torch.tensor(1.0), True], ids=repr)
-def test_temperatures_that_make_no_sense(dice: ar.AutoregressiveModel, temperature) -> None:
-    with pytest.raises((ValueError, TypeError), match="temperature must be a positive number, got"):
-        dice.sample(1, temperature=temperature)
-
-
-def test_a_low_temperature_takes_the_mode(coins: ar.AutoregressiveModel, dice: ar.AutoregressiveModel) -> None:
-    for model in (coins, dice):
-        for step in model.sample_steps(20, temperature=1e-4):
-            assert step.dist.level_log_probs().exp().max(-1).values.min() > 0.99
-        assert len(model.sample(20, temperature=1e-4).unique(dim=0)) == 1
-
-
-def test_a_high_temperature_flattens(dice: ar.AutoregressiveModel) -> None:
-    for step in dice.sample_steps(3, temperature=1e6):
-        torch.testing.assert_close(step.dist.probs, torch.full((3, 5), 0.2), atol=1e-4, rtol=0)
-
-
-def test_steps_show_what_was_drawn_from(dice: ar.AutoregressiveModel, reals: ar.AutoregressiveModel) -> None:
-    """Tempered first, then filtered."""
-    noise = torch.full((2, 4), 0.5)
-    plain, adjusted = (
-        next(dice.sample_steps(noise=noise, **options)).dist.probs[0]
-        for options in ({}, {"temperature": 0.5, "filter": ar.top_k(2)})
-    )
-    expected = plain.square() * (plain >= plain.sort().values[-2])
-    torch.testing.assert_close(adjusted, expected / expected.sum())
-    assert (adjusted > 0).sum() == 2
-    first, cold = (next(reals.sample_steps(1, temperature=t)).dist.params for t in (1.0, 0.25))
-    torch.testing.assert_close(
-        cold, first * torch.tensor([4.0, 4, 1, 1, 1, 1]) - math.log(2) * torch.tensor([0.0, 0, 0, 0, 1, 1])
-    )
-
-
-@pytest.mark.parametrize("keep", [ar.top_k(1), ar.top_p(0.01)])
-def test_filters_restrict_samples(dice: ar.AutoregressiveModel, coins: ar.AutoregressiveModel, keep) -> None:
-    for model in (dice, coins):
-        sample = model.sample(100, filter=keep)
-        assert len(sample.unique(dim=0)) == 1 and sample.dtype == model.event_dtype
-
-
-def test_steps_of_a_filtered_binary_model(coins: ar.AutoregressiveModel) -> None:
-    for step in coins.sample_steps(5, filter=ar.top_p(0.9)):
-        assert step.dist.probs.shape == (5,)
-        drawn = step.x.flatten(1)[:, step.position]
-        assert torch.isfinite(step.dist.log_prob(drawn)).all()
-
-
-def test_filters_need_levels(reals: ar.AutoregressiveModel) -> None:
-    with pytest.raises(ValueError, match="needs discrete variables, and this model has GaussianMixture"):
-        reals.sample(1, filter=ar.top_k(2))
-
-
-@pytest.mark.parametrize("keep", [5, "top_k", (40,)], ids=repr)
-def test_a_filter_is_a_function(dice: ar.AutoregressiveModel, keep) -> None:
-    with pytest.raises((ValueError, TypeError), match="filter must be"):
-        dice.sample_steps(1, filter=keep)
-
-
-def test_unknown_options_are_refused(dice: ar.AutoregressiveModel) -> None:
-    with pytest.raises(TypeError, match="temp"):
-        dice.sample(1, temp=0.5)
-    with pytest.raises((ValueError, TypeError), match="generator"):
-        dice.sample(1, generator=5)
-
-
-# -- completion -----------------------------------------------------------------------------------------------------
-
-
-def test_completion_keeps_what_is_observed(dice: ar.AutoregressiveModel) -> None:
-    observed, mask = torch.randint(5, (200, 4)), torch.rand(200, 4) < 0.5
-    noise = uniform_noise((200, 4))
-    completed = dice.sample(noise=noise, observed=observed, mask=mask)
-    assert torch.equal(completed[mask], observed[mask])
-    for options in ({"temperature": 1e-3}, {"filter": ar.top_k(1)}):  # also where it is improbable
-        assert torch.equal(dice.sample(noise=noise, observed=observed, mask=mask, **options)[mask], observed[mask])
-    none, every = torch.zeros_like(mask), torch.ones_like(mask)
-    assert torch.equal(dice.sample(noise=noise, observed=observed, mask=none), dice.sample(noise=noise))
-    assert torch.equal(dice.sample(noise=noise, observed=observed, mask=every), observed)
-
-
-def test_a_drawn_value_depends_on_the_values_before_it_only(dice: ar.AutoregressiveModel) -> None:
-    """Observing the last variable changes nothing before it; observing the first does."""
-    noise = uniform_noise((300, 4))
-    plain = dice.sample(noise=noise)
-    observed = (plain + 1) % 5
-    last = torch.tensor([False, False, False, True]).expand(300, 4)
-    assert torch.equal(dice.sample(noise=noise, observed=observed, mask=last)[:, :3], plain[:, :3])
-    first = last.flip(1)
-    assert not torch.equal(dice.sample(noise=noise, observed=observed, mask=first)[:, 1:], plain[:, 1:])
-
-
-def test_what_is_not_observed_may_be_anything(coins: ar.AutoregressiveModel) -> None:
-    observed, mask = torch.full((3, 1, 2, 3), math.nan), torch.zeros(3, 1, 2, 3, dtype=torch.bool)
-    observed[..., 0], mask[..., 0] = 1.0, True
-    assert not coins.sample(3, observed=observed, mask=mask).isnan().any()
-
-
-OBSERVED, MASK = torch.zeros(2, 4).long(), torch.ones(2, 4).bool()
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"observed": OBSERVED}, "both observed and mask"),
-        ({"mask": MASK}, "both observed and mask"),
-        (
-            {"observed": OBSERVED.float(), "mask": MASK},
-            "observed must be torch.int64 for this model, got torch.float32",
-        ),
-        ({"observed": OBSERVED, "mask": MASK.float()}, "mask must be torch.bool for this model, got torch.float32"),
-        ({"observed": OBSERVED[:1], "mask": MASK[:1]}, "must hold 2 events, got 1 and 1"),
-        ({"observed": OBSERVED, "mask": MASK[:1]}, "must hold 2 events, got 2 and 1"),
-        ({"observed": OBSERVED[:, :3], "mask": MASK[:, :3]}, r"observed must have shape \(B, 4\), got \(2, 3\)"),
-        ({"observed": OBSERVED, "mask": MASK[0]}, r"mask must have shape \(B, 4\), got \(4,\)"),
-        ({"observed": OBSERVED + 5, "mask": MASK}, "levels 0 to 4, got 5"),
-        ({"observed": OBSERVED.tolist(), "mask": MASK}, "observed must be a torch.Tensor, got list"),
-        ({"observed": OBSERVED, "mask": True}, "mask must be a torch.Tensor, got bool"),
-    ],
-)
-def test_completions_that_do_not_fit(dice: ar.AutoregressiveModel, options: dict, message: str) -> None:
-    with pytest.raises((ValueError, TypeError), match=message):
-        dice.sample(2, **options)
-
-
 # -- steps ----------------------------------------------------------------------------------------------------------
 
 
@@ -311,10 +80,16 @@ def test_steps(coins: ar.AutoregressiveModel, cache: bool) -> None:
     assert [step.position for step in steps] == coins.ordering.tolist()
     final = steps[-1].x
     for step in steps:
-        assert step.x.shape == (3, 1, 2, 3) and step.u.shape == (3,) and tuple(step.dist.batch_shape) == (3,)
+        assert (
+            step.x.shape == (3, 1, 2, 3)
+            and step.u.shape == (3,)
+            and tuple(step.dist.batch_shape) == (3,)
+        )
         known = torch.zeros(6, dtype=torch.bool)
         known[coins.ordering[: step.t + 1]] = True
-        assert torch.equal(step.x.flatten(1), final.flatten(1) * known)  # 0 where nothing is drawn yet
+        assert torch.equal(
+            step.x.flatten(1), final.flatten(1) * known
+        )  # 0 where nothing is drawn yet
     assert torch.equal(final, coins.sample(3, generator=torch.Generator().manual_seed(0)))
 
 
@@ -322,7 +97,9 @@ def test_steps(coins: ar.AutoregressiveModel, cache: bool) -> None:
 def test_snapshots_do_not_alias(coins: ar.AutoregressiveModel, cache: bool) -> None:
     """Writing into a step, or keeping it, touches neither the sampling nor other steps."""
     noise = uniform_noise((3, 1, 2, 3))
-    expected = [(s.x, s.dist.params.clone()) for s in coins.sample_steps(noise=noise.clone(), cache=cache)]
+    expected = [
+        (s.x, s.dist.params.clone()) for s in coins.sample_steps(noise=noise.clone(), cache=cache)
+    ]
     kept = []
     for step in coins.sample_steps(noise=noise, cache=cache):
         kept.append((step.x.clone(), step.dist.params))
@@ -337,9 +114,9 @@ def test_a_step_cannot_be_changed(coins: ar.AutoregressiveModel) -> None:
         step.t = 5
 
 
-def test_arguments_of_steps_are_checked_at_the_call(dice: ar.AutoregressiveModel) -> None:
+def test_arguments_of_steps_are_checked_at_the_call(coins: ar.AutoregressiveModel) -> None:
     with pytest.raises(ValueError, match="temperature"):
-        dice.sample_steps(1, temperature=-1)
+        coins.sample_steps(1, temperature=-1)
 
 
 class Dropping(ar.FVSBN):
@@ -409,12 +186,6 @@ def test_one_pass_holds_every_conditional() -> None:
     assert 0.4 < drawn[:, 0].mean() < 0.6 and drawn[:, 1:].sum() == 0
     sampled = copying.sample(2000)
     assert torch.equal(sampled[:, :1].expand(-1, 3), sampled)
-
-
-@pytest.mark.parametrize("conditional", [ar.Bernoulli, "bernoulli", 2, ar.Bernoulli().distribution], ids=str)
-def test_a_conditional_is_an_instance(conditional) -> None:
-    with pytest.raises(TypeError, match=r"conditional must be a Conditional such as ar.Bernoulli\(\), got"):
-        ar.FVSBN((4,), conditional=conditional)
 
 
 def test_rank_is_the_inverse_of_the_ordering(coins: ar.AutoregressiveModel) -> None:

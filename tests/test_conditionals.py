@@ -46,7 +46,11 @@ def values(conditional: ar.Conditional, n: int) -> torch.Tensor:
     ids=repr,
 )
 def test_sizes(conditional, params: int, features: int, levels: int | None, integers: bool) -> None:
-    assert (conditional.num_params, conditional.num_features, conditional.levels) == (params, features, levels)
+    assert (conditional.num_params, conditional.num_features, conditional.levels) == (
+        params,
+        features,
+        levels,
+    )
     assert conditional.discrete == (levels is not None)
     for dtype in (torch.float32, torch.float64, torch.bfloat16):
         assert conditional.event_dtype(dtype) == (torch.int64 if integers else dtype)
@@ -55,7 +59,10 @@ def test_sizes(conditional, params: int, features: int, levels: int | None, inte
 @every
 @pytest.mark.parametrize("n", [0, 1, 6])
 def test_project_is_features_times_weight(conditional: ar.Conditional, n: int) -> None:
-    x, weight = values(conditional, n), torch.randn(conditional.num_features, 7, dtype=torch.float64)
+    x, weight = (
+        values(conditional, n),
+        torch.randn(conditional.num_features, 7, dtype=torch.float64),
+    )
     features = conditional.features(x, torch.float64)
     assert features.shape == (n, conditional.num_features) and features.dtype == torch.float64
     torch.testing.assert_close(conditional.project(x, weight), features @ weight)
@@ -70,7 +77,11 @@ def test_different_values_have_different_features(conditional: ar.Conditional) -
 
 def test_features() -> None:
     x = torch.tensor([0, 3, 1])
-    assert ar.Categorical(4).features(x, torch.float32).tolist() == [[1, 0, 0, 0], [0, 0, 0, 1], [0, 1, 0, 0]]
+    assert ar.Categorical(4).features(x, torch.float32).tolist() == [
+        [1, 0, 0, 0],
+        [0, 0, 0, 1],
+        [0, 1, 0, 0],
+    ]
     scaled = ar.LogisticMixture(1, levels=4).features(x, torch.float64).squeeze(-1)
     torch.testing.assert_close(scaled, torch.tensor([-1.0, 1.0, -1 / 3], dtype=torch.float64))
 
@@ -80,7 +91,12 @@ def test_distribution_has_the_batch_shape(conditional: ar.Conditional) -> None:
     dist = conditional.distribution(torch.randn(3, 2, conditional.num_params))
     x = values(conditional, 6).view(3, 2)
     assert tuple(dist.batch_shape) == (3, 2)
-    for found in (dist.log_prob(x), dist.mean, dist.draw(torch.rand(3, 2)), dist.tempered(0.5).log_prob(x)):
+    for found in (
+        dist.log_prob(x),
+        dist.mean,
+        dist.draw(torch.rand(3, 2)),
+        dist.tempered(0.5).log_prob(x),
+    ):
         assert found.shape == (3, 2) and torch.isfinite(found).all()
 
 
@@ -90,7 +106,9 @@ def test_training_starts_from_finite_parameters(conditional: ar.Conditional) -> 
     assert start.shape == (conditional.num_params,) and torch.isfinite(start).all()
     if isinstance(conditional, ar.GaussianMixture | ar.LogisticMixture):
         means = start.chunk(3)[1]
-        assert len(means.unique()) == conditional.components, "components that start equal stay equal"
+        assert len(means.unique()) == conditional.components, (
+            "components that start equal stay equal"
+        )
         assert means.abs().max() < 1 and means.sum().abs() < 1e-6
 
 
@@ -108,7 +126,9 @@ def test_training_starts_from_finite_parameters(conditional: ar.Conditional) -> 
         (ar.PiecewiseConstant(2), [math.inf], "finite values, got inf"),
     ],
 )
-def test_values_that_cannot_occur(conditional: ar.Conditional, wrong: list[float], message: str) -> None:
+def test_values_that_cannot_occur(
+    conditional: ar.Conditional, wrong: list[float], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         conditional.check_values(torch.tensor([wrong]))
 
@@ -126,7 +146,9 @@ def test_json_round_trip(conditional: ar.Conditional) -> None:
     assert loaded == conditional and hash(loaded) == hash(conditional)
     params = torch.randn(conditional.num_params)
     x = values(conditional, 5)
-    assert torch.equal(loaded.distribution(params).log_prob(x), conditional.distribution(params).log_prob(x))
+    assert torch.equal(
+        loaded.distribution(params).log_prob(x), conditional.distribution(params).log_prob(x)
+    )
 
 
 def test_what_differs_is_not_equal() -> None:

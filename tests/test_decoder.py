@@ -68,7 +68,9 @@ def test_asking_changes_nothing(model: ar.AutoregressiveModel, cache: bool) -> N
     for _ in range(3):
         decoder.observe(torch.ones(N, dtype=torch.float64))
     decoder.rewind(0)
-    assert torch.equal(first.params, kept), "a distribution handed out must not change with later steps"
+    assert torch.equal(first.params, kept), (
+        "a distribution handed out must not change with later steps"
+    )
     assert not first.params.requires_grad
 
 
@@ -116,11 +118,15 @@ def test_forks_go_their_own_ways(model: ar.AutoregressiveModel) -> None:
     fork = original.fork()
     assert fork.t == 3
     original.prefill(y, 5)
-    torch.testing.assert_close(fork.distribution().params, expected.distribution().params, atol=1e-12, rtol=0)
+    torch.testing.assert_close(
+        fork.distribution().params, expected.distribution().params, atol=1e-12, rtol=0
+    )
     original.prefill(x, 3)
     fork.rewind(1)
     fork.observe(in_order(model, y)[:, 1])
-    torch.testing.assert_close(original.distribution().params, expected.distribution().params, atol=1e-12, rtol=0)
+    torch.testing.assert_close(
+        original.distribution().params, expected.distribution().params, atol=1e-12, rtol=0
+    )
     assert (fork.t, original.t) == (2, 3)
 
 
@@ -131,7 +137,9 @@ def test_each_row_has_its_own_class(name: str) -> None:
     decoder = model.decoder(N, context)
     decoder.prefill(bits(model), 2)
     params = model.params(bits(model), context).detach().flatten(1)[:, model.ordering[2]]
-    torch.testing.assert_close(decoder.distribution().params, params.unsqueeze(-1), atol=1e-12, rtol=0)
+    torch.testing.assert_close(
+        decoder.distribution().params, params.unsqueeze(-1), atol=1e-12, rtol=0
+    )
     with pytest.raises(ValueError, match=r"conditional: give int64 classes \(B,\) in 0..2"):
         model.decoder(N)
     with pytest.raises(ValueError, match="context holds 2 entries for 4"):
@@ -145,7 +153,9 @@ def test_a_surplus_context_is_refused(model: ar.AutoregressiveModel) -> None:
 
 @pytest.mark.parametrize("n", [-1, 2.0, True, None, "2"], ids=repr)
 def test_numbers_of_sequences_that_make_no_sense(model: ar.AutoregressiveModel, n) -> None:
-    with pytest.raises((ValueError, TypeError), match="number of samples must be an int of at least 0"):
+    with pytest.raises(
+        (ValueError, TypeError), match="number of samples must be an int of at least 0"
+    ):
         model.decoder(n)
 
 
@@ -162,28 +172,66 @@ def test_no_sequences_at_all(model: ar.AutoregressiveModel, cache: bool) -> None
 
 REFUSED: dict[str, tuple[Callable[[ar.Decoder], None], str]] = {
     "observe: a number": (lambda d: d.observe(1.0), "Tensor"),
-    "observe: too many": (lambda d: d.observe(torch.zeros(5, dtype=torch.float64)), r"shape \(4,\), got \(5,\)"),
-    "observe: a column": (lambda d: d.observe(torch.zeros(4, 1, dtype=torch.float64)), r"got \(4, 1\)"),
-    "observe: integers": (lambda d: d.observe(torch.zeros(4).long()), "must be torch.float64, got torch.int64"),
-    "observe: float32": (lambda d: d.observe(torch.zeros(4)), "must be torch.float64, got torch.float32"),
+    "observe: too many": (
+        lambda d: d.observe(torch.zeros(5, dtype=torch.float64)),
+        r"shape \(4,\), got \(5,\)",
+    ),
+    "observe: a column": (
+        lambda d: d.observe(torch.zeros(4, 1, dtype=torch.float64)),
+        r"got \(4, 1\)",
+    ),
+    "observe: integers": (
+        lambda d: d.observe(torch.zeros(4).long()),
+        "must be torch.float64, got torch.int64",
+    ),
+    "observe: float32": (
+        lambda d: d.observe(torch.zeros(4)),
+        "must be torch.float64, got torch.float32",
+    ),
     "observe: a half": (lambda d: d.observe(torch.full((4,), 0.5).double()), "0 or 1, got 0.5"),
     "observe: NaN": (lambda d: d.observe(torch.full((4,), math.nan).double()), "0 or 1, got nan"),
     "prefill: a list": (lambda d: d.prefill([[0.0] * 6] * 4, 2), "Tensor"),
-    "prefill: flat": (lambda d: d.prefill(torch.zeros(4, 6).double(), 2), r"shape \(4, 1, 2, 3\), got \(4, 6\)"),
-    "prefill: dtype": (lambda d: d.prefill(torch.zeros(4, 1, 2, 3), 2), "must be torch.float64, got torch.float32"),
-    "prefill: values": (lambda d: d.prefill(torch.full((4, 1, 2, 3), 2.0).double(), 2), "0 or 1, got 2"),
-    "prefill: t = 7": (lambda d: d.prefill(torch.zeros(4, 1, 2, 3).double(), 7), r"t must be .*0\.\.6, got 7"),
-    "prefill: t = -1": (lambda d: d.prefill(torch.zeros(4, 1, 2, 3).double(), -1), r"t must be .*0\.\.6, got -1"),
-    "prefill: t = 1.5": (lambda d: d.prefill(torch.zeros(4, 1, 2, 3).double(), 1.5), r"t must be .*0\.\.6, got 1.5"),
-    "prefill: t = True": (lambda d: d.prefill(torch.zeros(4, 1, 2, 3).double(), True), "t must be .*got True"),
-    "rewind: ahead": (lambda d: d.rewind(4), "cannot rewind to step 4: only 3 variables are observed"),
+    "prefill: flat": (
+        lambda d: d.prefill(torch.zeros(4, 6).double(), 2),
+        r"shape \(4, 1, 2, 3\), got \(4, 6\)",
+    ),
+    "prefill: dtype": (
+        lambda d: d.prefill(torch.zeros(4, 1, 2, 3), 2),
+        "must be torch.float64, got torch.float32",
+    ),
+    "prefill: values": (
+        lambda d: d.prefill(torch.full((4, 1, 2, 3), 2.0).double(), 2),
+        "0 or 1, got 2",
+    ),
+    "prefill: t = 7": (
+        lambda d: d.prefill(torch.zeros(4, 1, 2, 3).double(), 7),
+        r"t must be .*0\.\.6, got 7",
+    ),
+    "prefill: t = -1": (
+        lambda d: d.prefill(torch.zeros(4, 1, 2, 3).double(), -1),
+        r"t must be .*0\.\.6, got -1",
+    ),
+    "prefill: t = 1.5": (
+        lambda d: d.prefill(torch.zeros(4, 1, 2, 3).double(), 1.5),
+        r"t must be .*0\.\.6, got 1.5",
+    ),
+    "prefill: t = True": (
+        lambda d: d.prefill(torch.zeros(4, 1, 2, 3).double(), True),
+        "t must be .*got True",
+    ),
+    "rewind: ahead": (
+        lambda d: d.rewind(4),
+        "cannot rewind to step 4: only 3 variables are observed",
+    ),
     "rewind: -1": (lambda d: d.rewind(-1), r"t must be .*0\.\.6, got -1"),
     "rewind: text": (lambda d: d.rewind("1"), r"t must be .*0\.\.6, got '?1'?"),
 }
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_does_not_fit_is_refused_and_changes_nothing(model: ar.AutoregressiveModel, what: str) -> None:
+def test_what_does_not_fit_is_refused_and_changes_nothing(
+    model: ar.AutoregressiveModel, what: str
+) -> None:
     act, message = REFUSED[what]
     decoder = model.decoder(N)
     decoder.prefill(bits(model), 3)
@@ -207,7 +255,11 @@ def test_a_made_unit_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     model = build("MADE")
     rows, addmm = [], torch.addmm
     decoder = model.decoder(N)
-    monkeypatch.setattr(torch, "addmm", lambda bias, weight, x: (rows.append(len(weight)), addmm(bias, weight, x))[1])
+    monkeypatch.setattr(
+        torch,
+        "addmm",
+        lambda bias, weight, x: (rows.append(len(weight)), addmm(bias, weight, x))[1],
+    )
     for x_t in in_order(model, bits(model)).T:
         decoder.distribution()
         decoder.observe(x_t)

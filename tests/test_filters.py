@@ -86,5 +86,7 @@ def test_bad_k(k) -> None:
 
 @pytest.mark.parametrize("p", [0, 0.0, -0.1, 1.0001, math.nan, "0.9", None])
 def test_bad_p(p) -> None:
-    with pytest.raises((ValueError, TypeError), match="top_p needs a number above 0 and at most 1, got"):
+    with pytest.raises(
+        (ValueError, TypeError), match="top_p needs a number above 0 and at most 1, got"
+    ):
         ar.top_p(p)

@@ -7,11 +7,23 @@ import sys
 
 import pytest
 
-HEAVY = ["matplotlib", "ipywidgets", "IPython", "sklearn", "statsmodels", "accelerate", "pooch", "anywidget", "pandas"]
+HEAVY = [
+    "matplotlib",
+    "ipywidgets",
+    "IPython",
+    "sklearn",
+    "statsmodels",
+    "accelerate",
+    "pooch",
+    "anywidget",
+    "pandas",
+]
 
 
 def run(code: str) -> str:
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
     assert result.returncode == 0, result.stderr
     return result.stdout
 
@@ -41,7 +53,10 @@ def test_heavy_packages_are_not_loaded(loaded: tuple[set[str], set[str]], name: 
 
 
 def test_importing_prints_nothing_and_warns_of_nothing() -> None:
-    assert run("import warnings; warnings.simplefilter('error', UserWarning); import armodels_lite") == ""
+    assert (
+        run("import warnings; warnings.simplefilter('error', UserWarning); import armodels_lite")
+        == ""
+    )
 
 
 def test_importing_draws_no_random_numbers_and_sets_nothing() -> None:
@@ -60,6 +75,8 @@ assert torch.is_grad_enabled()
 def test_public_names_exist_and_are_documented() -> None:
     import armodels_lite as ar
 
-    assert ar.__all__ == sorted(ar.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    assert ar.__all__ == sorted(
+        ar.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name)
+    )
     for name in ar.__all__:
         assert getattr(ar, name).__doc__, f"{name} has no docstring"

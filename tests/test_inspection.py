@@ -71,7 +71,9 @@ def test_receptive_field_of_an_image_model() -> None:
     assert ar.receptive_field(model, 5).sum() == 0
 
 
-@pytest.mark.parametrize("conditional", [ar.GaussianMixture(1), ar.LogisticMixture(1, levels=50)], ids=repr)
+@pytest.mark.parametrize(
+    "conditional", [ar.GaussianMixture(1), ar.LogisticMixture(1, levels=50)], ids=repr
+)
 def test_dependencies_of_many_valued_variables(conditional: ar.Conditional) -> None:
     assert ar.dependencies(Chain((3,), conditional=conditional)).sum() == 2
 
@@ -112,8 +114,15 @@ class Unnormalised(ar.FVSBN):
 
 
 def test_what_is_not_normalised_does_not_sum_to_one() -> None:
-    for conditional in (ar.Bernoulli(), ar.Categorical(3), ar.GaussianMixture(2), ar.PiecewiseConstant(3)):
-        assert ar.total_probability(Unnormalised((2,), conditional=conditional).double()) == pytest.approx(1.25)
+    for conditional in (
+        ar.Bernoulli(),
+        ar.Categorical(3),
+        ar.GaussianMixture(2),
+        ar.PiecewiseConstant(3),
+    ):
+        assert ar.total_probability(
+            Unnormalised((2,), conditional=conditional).double()
+        ) == pytest.approx(1.25)
 
 
 @pytest.mark.parametrize("size", [1, 2])
@@ -141,7 +150,10 @@ def test_every_class_is_summed_on_its_own() -> None:
     [
         (ar.FVSBN((21,)), r"2\^21 events are too many"),
         (ar.FVSBN((13,), conditional=ar.Categorical(3)), r"3\^13 events are too many"),
-        (ar.FVSBN((3,), conditional=ar.GaussianMixture(1)), "one or two continuous variables, this model has 3"),
+        (
+            ar.FVSBN((3,), conditional=ar.GaussianMixture(1)),
+            "one or two continuous variables, this model has 3",
+        ),
     ],
 )
 def test_too_many_to_sum(model: ar.AutoregressiveModel, message: str) -> None:

@@ -61,7 +61,9 @@ def test_rows_start_at_the_scale_of_their_connections() -> None:
     layer = MaskedLinear(mask, gain=math.sqrt(2))
     outputs = layer.masked_weight() @ torch.randn(1000, 1000)
     scale = outputs.view(4, -1).std(1)
-    assert ((1.2 < scale) & (scale < 1.6)).all(), "the variance of an output is gain^2 however many inputs it has"
+    assert ((1.2 < scale) & (scale < 1.6)).all(), (
+        "the variance of an output is gain^2 however many inputs it has"
+    )
     limit = mask.sum(1).rsqrt()
     assert (layer.bias.abs() <= limit).all() and layer.bias.abs().max() > 0.5
 

@@ -24,7 +24,9 @@ def paths(degrees: list[torch.Tensor]) -> torch.Tensor:
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("size", "hidden"), NETWORKS)
-def test_no_path_from_a_variable_to_itself_or_back(size: int, hidden: list[int], seed: int | None) -> None:
+def test_no_path_from_a_variable_to_itself_or_back(
+    size: int, hidden: list[int], seed: int | None
+) -> None:
     for ordering in (torch.arange(size), torch.randperm(size)):
         degrees = made_degrees(ordering.argsort(), hidden, seed)
         in_order = paths(degrees)[ordering][:, ordering]
@@ -40,7 +42,9 @@ def test_masks_are_the_rule_of_degrees(size: int, hidden: list[int], seed: int |
     for (below, above), mask in zip(pairwise(degrees), masks[:-1], strict=True):
         assert mask.dtype == torch.bool
         assert mask.tolist() == [[a >= b for b in below.tolist()] for a in above.tolist()]
-    assert masks[-1].tolist() == [[o > h for h in degrees[-1].tolist()] for o in degrees[0].tolist()]
+    assert masks[-1].tolist() == [
+        [o > h for h in degrees[-1].tolist()] for o in degrees[0].tolist()
+    ]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -68,7 +72,9 @@ def test_with_a_seed_degrees_differ_and_respect_the_layer_below() -> None:
     one, other = (made_degrees(rank, [40, 3, 40], seed) for seed in (0, 1))
     assert not torch.equal(one[1], other[1])
     for degrees in (one, other):
-        assert degrees[3].min() >= degrees[2].min() > 1  # three units of fifty degrees: the lowest is above 1
+        assert (
+            degrees[3].min() >= degrees[2].min() > 1
+        )  # three units of fifty degrees: the lowest is above 1
 
 
 def test_a_seed_leaves_the_global_generator_alone() -> None:

@@ -55,19 +55,29 @@ def looped(model: ar.NADE, x: Tensor, context: Tensor | None = None) -> Tensor:
 @pytest.mark.parametrize("num_classes", [None, 3])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", CONDITIONALS)
-def test_values_and_gradients_are_those_of_autograd(name: str, size: int, num_classes: int | None) -> None:
-    options = {"conditional": CONDITIONALS[name], "ordering": "random(1)", "num_classes": num_classes}
+def test_values_and_gradients_are_those_of_autograd(
+    name: str, size: int, num_classes: int | None
+) -> None:
+    options = {
+        "conditional": CONDITIONALS[name],
+        "ordering": "random(1)",
+        "num_classes": num_classes,
+    }
     model = randomised(ar.NADE((size,), hidden=6, **options)).double()
     x, context = events(model, 4), None if num_classes is None else torch.tensor([0, 2, 2, 1])
     expected = looped(model, x, context)
     weights = torch.randn_like(expected)
-    wanted = torch.autograd.grad((expected * weights).sum(), list(model.parameters()), allow_unused=True)
+    wanted = torch.autograd.grad(
+        (expected * weights).sum(), list(model.parameters()), allow_unused=True
+    )
     found = model.params(x, context)
     torch.testing.assert_close(found, expected, atol=1e-12, rtol=1e-12)
     got = torch.autograd.grad((found * weights).sum(), list(model.parameters()), allow_unused=True)
     for (parameter, _), one, other in zip(model.named_parameters(), wanted, got, strict=True):
         one = torch.zeros_like(other) if one is None else one
-        torch.testing.assert_close(other, one, atol=1e-11, rtol=1e-11, msg=lambda text, p=parameter: f"{p}: {text}")
+        torch.testing.assert_close(
+            other, one, atol=1e-11, rtol=1e-11, msg=lambda text, p=parameter: f"{p}: {text}"
+        )
 
 
 @pytest.mark.parametrize(("features", "outputs"), [(1, 1), (3, 3), (1, 6)])
@@ -75,7 +85,12 @@ def test_values_and_gradients_are_those_of_autograd(name: str, size: int, num_cl
 def test_gradcheck(size: int, features: int, outputs: int) -> None:
     """Against finite differences, every input: x, W, a and V."""
     batch, hidden = 2, 3
-    shapes = [(size, batch, features), (size, features, hidden), (batch, hidden), (size, outputs, hidden)]
+    shapes = [
+        (size, batch, features),
+        (size, features, hidden),
+        (batch, hidden),
+        (size, outputs, hidden),
+    ]
     inputs = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
     assert torch.autograd.gradcheck(_NADEPass.apply, inputs)
 
@@ -170,7 +185,9 @@ def test_what_is_kept_for_the_backward_pass() -> None:
 
 def peak_bytes(model: ar.NADE, forward: Callable[[Tensor], Tensor], x: Tensor) -> int:
     """The most memory that a training step holds at once beyond what was there before, by torch's own account."""
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+    with torch.profiler.profile(
+        activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
+    ) as profile:
         forward(x).mean().backward()
     held = peak = 0
     for event in profile.profiler.kineto_results.events():
@@ -194,7 +211,9 @@ def test_peak_memory_of_a_training_step() -> None:
     longer = ar.NADE((2 * size,), hidden=hidden)
     added = peak_bytes(longer, longer.log_prob, events(longer, batch)) - peak
     assert added < 4 * weights + 10 * batch * size * 4 < activations
-    assert peak_bytes(model, partial(looped, model), x) > activations  # the measurement sees what a plain loop holds
+    assert (
+        peak_bytes(model, partial(looped, model), x) > activations
+    )  # the measurement sees what a plain loop holds
 
 
 # -- other ways to run it -------------------------------------------------------------------------------------------
@@ -247,4 +266,6 @@ def test_the_last_variable_feeds_nothing() -> None:
     model.loss(events(model, 6)).backward()
     last = model.ordering[-1]
     assert (model.W.grad[last] == 0).all()
-    assert math.isclose(model.W.grad.abs().sum(), model.W.grad[model.ordering[:-1]].abs().sum(), rel_tol=1e-6)
+    assert math.isclose(
+        model.W.grad.abs().sum(), model.W.grad[model.ordering[:-1]].abs().sum(), rel_tol=1e-6
+    )

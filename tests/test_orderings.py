@@ -12,7 +12,17 @@ import torch
 from armodels_lite.orderings import make_ordering
 
 NAMES = ["raster", "reverse", "spiral", "hilbert", "random", "random(7)"]
-IMAGES = [(1, 1, 1), (1, 1, 5), (1, 4, 1), (1, 8, 8), (3, 2, 3), (3, 5, 7), (2, 3, 2), (4, 6, 1), (1, 28, 28)]
+IMAGES = [
+    (1, 1, 1),
+    (1, 1, 5),
+    (1, 4, 1),
+    (1, 8, 8),
+    (3, 2, 3),
+    (3, 5, 7),
+    (2, 3, 2),
+    (4, 6, 1),
+    (1, 28, 28),
+]
 
 
 def pixels(name: str, height: int, width: int) -> list[tuple[int, int]]:
@@ -33,7 +43,9 @@ def test_every_ordering_is_a_permutation(name: str, shape: tuple[int, ...]) -> N
 def test_channels_of_a_pixel_stay_together_in_order(name: str, shape: tuple[int, ...]) -> None:
     channels, height, width = shape
     steps = make_ordering(name, shape).view(height * width, channels)
-    assert torch.equal(steps // (height * width), torch.arange(channels).expand(height * width, channels))
+    assert torch.equal(
+        steps // (height * width), torch.arange(channels).expand(height * width, channels)
+    )
     assert (steps % (height * width) == steps[:, :1]).all()
     assert steps[:, 0].tolist() == make_ordering(name, (1, height, width)).tolist()
 
@@ -184,5 +196,7 @@ def test_bad_orderings(ordering, message: str) -> None:
 @pytest.mark.parametrize("name", ["spiral", "hilbert"])
 @pytest.mark.parametrize("shape", [(4,), (2, 2), (1, 1, 2, 2)], ids=str)
 def test_curves_need_an_image(name: str, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=rf"the {name} ordering needs an image event \(C, H, W\), got"):
+    with pytest.raises(
+        ValueError, match=rf"the {name} ordering needs an image event \(C, H, W\), got"
+    ):
         make_ordering(name, shape)

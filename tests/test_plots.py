@@ -26,6 +26,7 @@ FRAME = np.zeros((8, 8, 4), dtype=np.uint8)
 FIGURES: dict[str, Callable[[], Figure]] = {
     "image_grid": lambda: plots.image_grid(DIGITS, [f"label {k}" for k in range(10)], columns=5),
     "image_grid rows": lambda: plots.image_grid(DIGITS[:6], columns=3, row_labels=["model", "test images"]),
+    "image_grid long titles": lambda: plots.image_grid(DIGITS[:4], ["-17.25 nats", "-123.45 nats", "a", "b"]),
     "image_grid rgb": lambda: plots.image_grid(DIGITS.expand(-1, 3, -1, -1)[:4]),
     "heatmaps": lambda: plots.heatmaps(WEIGHTS, list("abc"), kind="diverging", label="weight"),
     "heatmaps numbers": lambda: plots.heatmaps(DIGITS[0, 0, :3, :3], numbers=True),

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
@@ -43,7 +42,7 @@ def image_grid(
         vmin, vmax: the values shown white and black. Unless given: 0 or the smallest value if that is lower, and
             1 or the largest value if that is higher.
         colours: "ink", or "probability" for probabilities and means.
-        width: inches of the figure; 0.92 a column unless given.
+        width: inches of the figure; unless given, 0.92 a column, or what the longest title takes.
 
     Raises:
         ValueError: wrong shape, or a number of titles or labels that does not fit.
@@ -59,36 +58,34 @@ def image_grid(
     high = max(1.0, tiles.max()) if vmax is None else vmax
 
     tile_height, tile_width = tiles.shape[1:3]
-    gap_x = 0.1 * tile_width
+    gap = 0.1 * tile_width
     margin = 0.1 + (max(map(_text_width, row_labels)) if row_labels else 0.0)
-    column = COLUMN if width is None else (width - margin) / columns  # inches
-    scale = column / (tile_width + gap_x)  # inches a pixel
-    gap_y = gap_x if titles is None else LINE / scale
-    size = (margin + columns * column, rows * (tile_height + gap_y) * scale + 0.05)
+    column = max([COLUMN, *map(_text_width, titles or [])]) if width is None else (width - margin) / columns
+    scale = column / (tile_width + gap)  # inches a pixel
+    above = gap if titles is None else LINE / scale  # room over an image
+    pitch = tile_width + gap, tile_height + above
+    size = (margin + columns * column, rows * pitch[1] * scale + 0.05)
     figure = Figure(figsize=size)
     axes = figure.add_axes((margin / size[0], 0, 1 - margin / size[0], 1))
-    frames = []
     for index, tile in enumerate(tiles):
-        row, place = divmod(index, columns)
-        x, y = place * (tile_width + gap_x), row * (tile_height + gap_y) + gap_y
+        x, y = index % columns * pitch[0], index // columns * pitch[1] + above
         extent = (x, x + tile_width, y + tile_height, y)
         axes.imshow(tile, extent=extent, cmap=colour_map(colours), vmin=low, vmax=high)
-        frames.append(Rectangle((x, y), tile_width, tile_height))
+        axes.add_patch(Rectangle((x, y), tile_width, tile_height, fill=False, edgecolor=FRAME, linewidth=0.8))
         if titles is not None:
             axes.text(x + tile_width / 2, y - 0.05 / scale, titles[index], ha="center", va="bottom", fontsize=11)
-    axes.add_collection(PatchCollection(frames, facecolor="none", edgecolor=FRAME, linewidth=0.8))
     for row, label in enumerate(row_labels or []):
-        middle = row * (tile_height + gap_y) + gap_y + tile_height / 2
-        axes.annotate(label, (-gap_x, middle), ha="right", va="center", fontsize=11, annotation_clip=False)
-    axes.set_xlim(-gap_x / 2, columns * (tile_width + gap_x) - gap_x / 2)
-    axes.set_ylim(rows * (tile_height + gap_y) + 0.025 / scale, -0.025 / scale)
+        middle = row * pitch[1] + above + tile_height / 2
+        axes.annotate(label, (-gap, middle), ha="right", va="center", fontsize=11, annotation_clip=False)
+    axes.set_xlim(-gap / 2, columns * pitch[0] - gap / 2)
+    axes.set_ylim(rows * pitch[1] + 0.025 / scale, -0.025 / scale)
     strip_frame(axes)
     return figure
 
 
 def _text_width(text: str) -> float:
     """Inches that a text of 11 points takes, roughly; enough to leave room for it."""
-    return 0.1 * len(text) + 0.15
+    return 0.09 * len(text) + 0.1
 
 
 def _tiles(images: Any) -> np.ndarray:

@@ -149,14 +149,16 @@ def interval_chart(draw: Draw) -> str:
         parts.append(_text((x(0) + p) / 2, 57, "x = 1", colour="#000000"))
     if x(1) - p > 42:
         parts.append(_text((p + x(1)) / 2, 57, "x = 0"))
+    u_text, p_text = f"u = {draw.u:.3f}", f"p = {draw.mean:.3f}"
+    p_place = _inside(p, p_text)
     parts += [
         _line(u, top - 8, u, bottom + 8, ACCENT, 3),
-        _text(_inside(u, 42), top - 13, f"u = {draw.u:.3f}", weight=600),
+        _text(_inside(u, u_text), top - 13, u_text, weight=600),
         _line(p, top, p, bottom + 5, "currentColor", 1.5),
-        _text(_inside(p, 38), bottom + 22, f"p = {draw.mean:.3f}"),
+        _text(p_place, bottom + 22, p_text),
     ]
-    ends = [_text(x(edge), bottom + 22, str(edge)) for edge in (0, 1) if abs(x(edge) - _inside(p, 38)) > 46]
-    return _svg(parts + ends, 100, f"u = {draw.u:.3f} against p = {draw.mean:.3f}")
+    ends = [_text(x(edge), bottom + 22, str(edge)) for edge in (0, 1) if abs(x(edge) - p_place) > 46]
+    return _svg(parts + ends, 100, f"{u_text} against {p_text}")
 
 
 def cdf_chart(draw: Draw, look: Look) -> str:
@@ -177,6 +179,8 @@ def cdf_chart(draw: Draw, look: Look) -> str:
     else:
         points = [(x(value), y(share)) for value, share in zip(values, cdf, strict=True)]
     meets, u = x(draw.drawn - step), y(draw.u)
+    name = _number(draw.drawn, look)
+    place = _inside(x(draw.drawn), name)
     path = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
     parts = [
         _line(LEFT, bottom, CHART_WIDTH - RIGHT, bottom, "currentColor", 1),
@@ -186,12 +190,13 @@ def cdf_chart(draw: Draw, look: Look) -> str:
         _line(LEFT, u, meets, u, ACCENT, 2.5),
         _line(meets, u, meets, bottom, ACCENT, 1.5, dashed=True),
         _text(LEFT - 6, min(max(u + 5, top + 20), bottom - 10), "u", anchor="end", weight=600),
-        _text(_inside(x(draw.drawn), 22), bottom + 18, _number(draw.drawn, look), weight=600),
+        _text(place, bottom + 18, name, weight=600),
     ]
     for end in (values[0], values[-1]):
-        if abs(x(end) - _inside(x(draw.drawn), 22)) > 40:
-            parts.append(_text(_inside(x(end), 14), bottom + 18, _number(end, look)))
-    return _svg(parts, bottom + 26, f"distribution function; u = {draw.u:.3f} gives {_number(draw.drawn, look)}")
+        text = _number(end, look)
+        if abs(_inside(x(end), text) - place) > 46:
+            parts.append(_text(_inside(x(end), text), bottom + 18, text))
+    return _svg(parts, bottom + 26, f"distribution function; u = {draw.u:.3f} gives {name}")
 
 
 def _distribution_function(draw: Draw, look: Look) -> tuple[np.ndarray, np.ndarray]:
@@ -215,9 +220,10 @@ def _axis(low: float, high: float) -> Callable[[float], float]:
     return lambda value: LEFT + (value - low) / ((high - low) or 1) * (CHART_WIDTH - LEFT - RIGHT)
 
 
-def _inside(place: float, half: float) -> float:
-    """The place moved so that a text around it stays in the chart."""
-    return min(max(place, half + 2), CHART_WIDTH - half - 2)
+def _inside(place: float, text: str) -> float:
+    """The place moved so that a text centred there stays in the chart."""
+    half = 4.7 * len(text)  # characters of 14 pixels are about 9 wide
+    return min(max(place, half), CHART_WIDTH - half)
 
 
 def _rect(x: float, y: float, width: float, height: float, fill: str, frame: bool = False) -> str:
