@@ -63,16 +63,25 @@ def check_python(version, bits, system, machine):
     if not OLDEST <= tuple(version[:2]) <= NEWEST:
         have = ".".join(str(part) for part in version[:3])
         if system == "Windows":
-            mend = "Install Python 3.12 with:  winget install Python.Python.3.12\nthen run:  " + command_line(
-                "py -3.12"
+            mend = (
+                "Install Python 3.12 with:  winget install Python.Python.3.12\nthen run:  "
+                + command_line("py -3.12")
             )
         elif system == "Darwin":
-            mend = "Install Python 3.12 with:  brew install python@3.12\nthen run:  " + command_line("python3.12")
+            mend = (
+                "Install Python 3.12 with:  brew install python@3.12\nthen run:  "
+                + command_line("python3.12")
+            )
         else:
             mend = "Install Python 3.12 with your system's package manager (Debian, Ubuntu:  "
             mend += "sudo apt install python3 python3-venv)\n"
-            mend += "or with conda:  conda env create -f environment.yml\nthen run:  " + command_line("python3")
-        raise SetupError("The course needs {0}; this is Python {1}.\n{2}".format(wanted, have, mend))
+            mend += (
+                "or with conda:  conda env create -f environment.yml\nthen run:  "
+                + command_line("python3")
+            )
+        raise SetupError(
+            "The course needs {0}; this is Python {1}.\n{2}".format(wanted, have, mend)
+        )
     if bits != 64:
         raise SetupError(
             "The course needs a 64-bit Python, because PyTorch has no 32-bit build; this one is 32-bit.\n"
@@ -123,7 +132,9 @@ def check_folder(folder, free_bytes):
     if free_bytes < FREE_GB * 10**9:
         raise SetupError(
             "The course needs about {0} GB of free disk space; {1} has {2:.1f} GB.\n"
-            "Free some space, then run:  {3}".format(FREE_GB, folder, free_bytes / 1e9, command_line())
+            "Free some space, then run:  {3}".format(
+                FREE_GB, folder, free_bytes / 1e9, command_line()
+            )
         )
 
 
@@ -206,7 +217,9 @@ def pip_failure(log_file):
         return (
             "Installing failed: no network, or a proxy that lets nothing through.\n"
             "Connect this machine and run again:  {0}\n"
-            "What was downloaded is kept. Behind a proxy, set HTTPS_PROXY first.".format(command_line())
+            "What was downloaded is kept. Behind a proxy, set HTTPS_PROXY first.".format(
+                command_line()
+            )
         )
     return "Installing failed; pip's lines above say why ({0} has all of them).\nThen run again:  {1}".format(
         log_file, command_line()
@@ -234,7 +247,9 @@ def install(python, venv_folder, constraints, torch_index, stamp):
         pip_install(python, venv_folder, [torch, "--index-url", torch_index])
     # First the build tool, so that pip need not fetch one unseen: its messages there would hide a missing network.
     pip_install(python, venv_folder, ["-c", constraints_file, "setuptools"])
-    pip_install(python, venv_folder, ["-c", constraints_file, "--no-build-isolation", "-e", ROOT + "[test]"])
+    pip_install(
+        python, venv_folder, ["-c", constraints_file, "--no-build-isolation", "-e", ROOT + "[test]"]
+    )
     with open(stamp_file, "w") as stream:
         stream.write(stamp)
 
@@ -244,7 +259,9 @@ def prepare():
     venv_folder = os.path.join(ROOT, ".venv")
     python = venv_python(venv_folder, os.name == "nt")
     torch_index = os.environ.get("ARMODELS_TORCH_INDEX") or None
-    constraints = constraints_text(read("constraints.txt"), os.environ.get("ARMODELS_TORCH") or None)
+    constraints = constraints_text(
+        read("constraints.txt"), os.environ.get("ARMODELS_TORCH") or None
+    )
     stamp = fingerprint(read("pyproject.toml"), constraints, torch_index, sys.version_info, ROOT)
     state = venv_state(venv_folder, python, stamp)
     if state == "ready":
@@ -258,7 +275,9 @@ def prepare():
     check_venv_module(os.path.isfile("/etc/debian_version"))
     check_folder(ROOT, shutil.disk_usage(ROOT).free)
     if state == "broken":
-        print("The last install was not completed, or is for another Python or PyTorch: starting afresh.")
+        print(
+            "The last install was not completed, or is for another Python or PyTorch: starting afresh."
+        )
     print("Installing the course into {0}: a few minutes, once.".format(venv_folder))
     sys.stdout.flush()
     if state != "outdated":

@@ -10,18 +10,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from .conditionals import Bernoulli, Conditional
+from .conditionals import Bernoulli, Categorical, Conditional, GaussianMixture, LogisticMixture
 from .decoder import Decoder, NaiveDecoder
 from .density import DensityModel, load_pretrained
 from .distributions import Distribution, uniform_noise
 from .orderings import make_ordering
 
-__all__ = ["AutoregressiveModel", "Decoder", "DensityModel", "NaiveDecoder", "Step", "load_pretrained"]
+__all__ = [
+    "AutoregressiveModel",
+    "Decoder",
+    "DensityModel",
+    "NaiveDecoder",
+    "Step",
+    "load_pretrained",
+]
 
 Filter = Callable[[Tensor], Tensor]
 
@@ -61,6 +68,14 @@ class AutoregressiveModel(DensityModel):
         ValueError, TypeError: for arguments that are not accepted; the message says what is.
     """
 
+    # The conditionals that a model supports; one that supports others says so.
+    conditionals: ClassVar[tuple[type[Conditional], ...]] = (
+        Bernoulli,
+        Categorical,
+        GaussianMixture,
+        LogisticMixture,
+    )
+
     def __init__(
         self,
         event_shape: Sequence[int],
@@ -73,9 +88,19 @@ class AutoregressiveModel(DensityModel):
         super().__init__(event_shape, num_classes=num_classes, context_shape=context_shape)
         conditional = Bernoulli() if conditional is None else conditional
         if not isinstance(conditional, Conditional):
-            raise TypeError(f"conditional must be a Conditional such as ar.Bernoulli(), got {conditional!r}")
+            raise TypeError(
+                f"conditional must be a Conditional such as ar.Bernoulli(), got {conditional!r}"
+            )
+        if not isinstance(conditional, self.conditionals):
+            accepted = ", ".join(kind.__name__ for kind in self.conditionals)
+            raise ValueError(
+                f"{type(self).__name__} takes {accepted} as conditional, got {conditional!r}"
+            )
         self.conditional = conditional
         order = make_ordering(ordering, self.event_shape)
+        # An array or a range is no JSON: it is saved as the list that it stands for.
+        if self._not_json.pop("ordering", None) is not None:
+            self._hub_mixin_config["ordering"] = order.tolist()
         # Both follow from the constructor's arguments, so they move with the model but are not saved as weights.
         self.register_buffer("ordering", order, persistent=False)
         self.register_buffer("rank", order.argsort(), persistent=False)
@@ -158,7 +183,9 @@ class AutoregressiveModel(DensityModel):
             if found is None:
                 return
             t, position, dist, u = found
-            yield Step(t, position, dist, u, sampler.decoder.x.view(sampler.n, *self.event_shape).clone())
+            yield Step(
+                t, position, dist, u, sampler.decoder.x.view(sampler.n, *self.event_shape).clone()
+            )
 
     def decoder(self, n: int, context: Tensor | None = None, cache: bool = True) -> Decoder:
         """A decoder for n sequences at step 0; cache=False gives the one that recomputes, for reference."""
@@ -187,10 +214,15 @@ class _Sampler:
     ) -> None:
         self.n = _number_of_samples(n, noise)
         self.noise = _noise(model, self.n, noise, generator)
-        if not (isinstance(temperature, (int, float)) and 0 < temperature < math.inf):
+        number = isinstance(temperature, (int, float)) and not isinstance(temperature, bool)
+        if not (number and 0 < temperature < math.inf):
             raise ValueError(f"temperature must be a positive number, got {temperature!r}")
+        if filter is not None and not callable(filter):
+            raise TypeError(f"filter must be a function such as ar.top_k(40), got {filter!r}")
         if filter is not None and not model.conditional.discrete:
-            raise ValueError(f"a filter needs discrete variables, and this model has {model.conditional!r}")
+            raise ValueError(
+                f"a filter needs discrete variables, and this model has {model.conditional!r}"
+            )
         self.temperature, self.filter = temperature, filter
         self.observed, self.mask = _completion(model, self.n, observed, mask)
         with _sampling(model):
@@ -235,23 +267,31 @@ def _number_of_samples(n: int | None, noise: Tensor | None) -> int:
         raise ValueError("say how many samples: give n, or noise")
     if noise is None:
         return _check_count(n)
-    if n is not None and n != len(noise):
+    if not isinstance(noise, Tensor) or noise.dim() == 0:
+        raise TypeError(f"noise must be a tensor (n, *event_shape), got {type(noise).__name__}")
+    if n is not None and _check_count(n) != len(noise):
         raise ValueError(f"n is {n}, but noise is for {len(noise)} samples")
     return len(noise)
 
 
-def _noise(model: AutoregressiveModel, n: int, noise: Tensor | None, generator: torch.Generator | None) -> Tensor:
+def _noise(
+    model: AutoregressiveModel, n: int, noise: Tensor | None, generator: torch.Generator | None
+) -> Tensor:
     """Noise (n, T) on the model's device, checked."""
     shape = (n, *model.event_shape)
     if noise is None:
+        if not isinstance(generator, torch.Generator | None):
+            raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
         noise = uniform_noise(shape, generator=generator).to(model.device)
     elif tuple(noise.shape) != shape or not noise.is_floating_point():
-        raise ValueError(f"noise must be floats of shape {shape}, got {noise.dtype} of {tuple(noise.shape)}")
+        raise ValueError(
+            f"noise must be floats of shape {shape}, got {noise.dtype} of {tuple(noise.shape)}"
+        )
     elif noise.device != model.device:
         raise ValueError(f"noise is on {noise.device}, the model on {model.device}")
     elif not ((noise > 0) & (noise < 1)).all():
         raise ValueError("noise must lie strictly between 0 and 1")
-    return noise.flatten(1)
+    return noise.flatten(1).clone()  # the caller may change theirs between steps
 
 
 def _completion(
@@ -265,9 +305,11 @@ def _completion(
     model._check_tensor("observed", observed, model.event_shape, model.event_dtype)
     model._check_tensor("mask", mask, model.event_shape, torch.bool)
     if len(observed) != n or len(mask) != n:
-        raise ValueError(f"observed and mask must hold {n} events, got {len(observed)} and {len(mask)}")
+        raise ValueError(
+            f"observed and mask must hold {n} events, got {len(observed)} and {len(mask)}"
+        )
     model.conditional.check_values(observed[mask])
-    return observed.flatten(1), mask.flatten(1)
+    return observed.flatten(1).clone(), mask.flatten(1).clone()
 
 
 def _check_count(n: int | None) -> int:

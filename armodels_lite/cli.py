@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-NAMES = Annotated[list[str] | None, typer.Argument(help="Names of data sets; all when none is given.")]
+NAMES = Annotated[
+    list[str] | None, typer.Argument(help="Names of data sets; all when none is given.")
+]
 
 
 class CourseGroup(TyperGroup):
@@ -30,7 +32,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="An interactive course on autoregressive models.",
 )
-data_app = typer.Typer(no_args_is_help=True, help="The data sets: which there are, fetch them, check them.")
+data_app = typer.Typer(
+    no_args_is_help=True, help="The data sets: which there are, fetch them, check them."
+)
 app.add_typer(data_app, name="data")
 
 
@@ -47,7 +51,9 @@ def lab(
 
 @app.command()
 def test(
-    fast: Annotated[bool, typer.Option("--fast", help="Leave out the notebooks and the browser.")] = False,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Leave out the notebooks and the browser.")
+    ] = False,
 ) -> None:
     """Run every check: style, unit tests and doctests, notebooks, browser."""
     from armodels_lite.stages import run_all
@@ -57,7 +63,9 @@ def test(
 
 @app.command()
 def execute(
-    notebooks: Annotated[list[Path] | None, typer.Argument(help="Notebooks; the course's when none is given.")] = None,
+    notebooks: Annotated[
+        list[Path] | None, typer.Argument(help="Notebooks; the course's when none is given.")
+    ] = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds that one cell may take.")] = 600.0,
 ) -> None:
     """Run notebooks from top to bottom and store them, outputs included, in one stable form."""
@@ -83,7 +91,9 @@ def data_list() -> None:
     for name, entry in data.registry().items():
         found = data.status(name)
         size = f", {found.bytes / 1e6:.1f} MB to fetch" if found.bytes else ""
-        typer.echo(f"{name}: {found.state}{size}\n    {entry.description}\n    Licence: {entry.licence}")
+        typer.echo(
+            f"{name}: {found.state}{size}\n    {entry.description}\n    Licence: {entry.licence}"
+        )
 
 
 @data_app.command("fetch")

@@ -86,14 +86,19 @@ class Conditional:
     def from_json(data: dict[str, Any]) -> Conditional:
         """The inverse of `to_json`. Raises ValueError for an unknown name."""
         known = {
-            cls.__name__: cls for cls in (Bernoulli, Categorical, GaussianMixture, LogisticMixture, PiecewiseConstant)
+            cls.__name__: cls
+            for cls in (Bernoulli, Categorical, GaussianMixture, LogisticMixture, PiecewiseConstant)
         }
         if data.get("name") not in known:
-            raise ValueError(f"unknown conditional {data.get('name')!r}; known are {', '.join(known)}")
+            raise ValueError(
+                f"unknown conditional {data.get('name')!r}; known are {', '.join(known)}"
+            )
         return known[data["name"]](**data["arguments"])
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.arguments.items())})"
+        return (
+            f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.arguments.items())})"
+        )
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.arguments == other.arguments
@@ -159,7 +164,10 @@ class LogisticMixture(_Levels):
     """
 
     def __init__(self, components: int = 10, levels: int = 256) -> None:
-        super().__init__(components=_positive("components", components), levels=_positive("levels", levels, at_least=2))
+        super().__init__(
+            components=_positive("components", components),
+            levels=_positive("levels", levels, at_least=2),
+        )
         self.components, self.levels, self.num_params = components, levels, 3 * components
 
     def distribution(self, params: Tensor) -> distributions.LogisticMixture:
@@ -196,22 +204,30 @@ class PiecewiseConstant(Conditional):
     and high are not used). Outside the bins the density is 0, so the log-probability is -inf.
     """
 
-    def __init__(self, bins: int | Sequence[float] = 10, low: float = 0.0, high: float = 1.0) -> None:
+    def __init__(
+        self, bins: int | Sequence[float] = 10, low: float = 0.0, high: float = 1.0
+    ) -> None:
         if isinstance(bins, int):
             _positive("bins", bins)
             if not (math.isfinite(low) and math.isfinite(high) and low < high):
-                raise ValueError(f"low must be below high and both finite, got low={low!r}, high={high!r}")
+                raise ValueError(
+                    f"low must be below high and both finite, got low={low!r}, high={high!r}"
+                )
             super().__init__(bins=bins, low=low, high=high)
             edges = [low + (high - low) * i / bins for i in range(bins + 1)]
         else:
             edges = [float(edge) for edge in bins]
             super().__init__(bins=edges)
-            if len(edges) < 2 or not all(a < b for a, b in pairwise(edges)):
-                raise ValueError(f"bin edges must increase and be at least two, got {edges}")
+            finite = all(math.isfinite(edge) for edge in edges)
+            if len(edges) < 2 or not finite or not all(a < b for a, b in pairwise(edges)):
+                raise ValueError(
+                    f"bin edges must increase and be at least two finite numbers, got {edges}"
+                )
         self.edges, self.num_params = edges, len(edges) - 1
 
     def distribution(self, params: Tensor) -> distributions.PiecewiseConstant:
-        edges = torch.tensor(self.edges, dtype=params.dtype, device=params.device)
+        # Not in the network's dtype: in bfloat16 1001 and 1002 are one number.
+        edges = torch.tensor(self.edges, dtype=torch.float64, device=params.device)
         return distributions.PiecewiseConstant(params, edges)
 
 

@@ -25,7 +25,11 @@ class Decoder:
     Attributes:
         t: number of variables observed so far, 0 to T.
         x: (n, T) the values observed, at their flat positions; 0 where nothing is observed yet.
+        state: names of the attributes that change from step to step, tensors or lists of tensors; the others
+            (weights in drawing order, say) are shared between forks.
     """
+
+    state: tuple[str, ...] = ("x",)
 
     def __init__(self, model: AutoregressiveModel, n: int, context: Tensor | None = None) -> None:
         self.model, self.n, self.context = model, n, context
@@ -46,8 +50,12 @@ class Decoder:
         """Take the values (n,) of variable t and move on to t + 1."""
         if self.t >= self.model.num_variables:
             raise ValueError(f"all {self.t} variables are observed: there is no variable to take")
+        if not isinstance(x_t, Tensor):
+            raise TypeError(f"values must be a torch.Tensor, got {type(x_t).__name__}")
         if tuple(x_t.shape) != (self.n,):
-            raise ValueError(f"observe takes one value per sequence, shape ({self.n},), got {tuple(x_t.shape)}")
+            raise ValueError(
+                f"observe takes one value per sequence, shape ({self.n},), got {tuple(x_t.shape)}"
+            )
         if x_t.dtype != self.x.dtype:
             raise TypeError(f"values must be {self.x.dtype}, got {x_t.dtype}")
         self.model.conditional.check_values(x_t)
@@ -62,8 +70,12 @@ class Decoder:
 
     def prefill(self, x: Tensor, t: int) -> None:
         """Start again with the first t variables, in drawing order, taken from x (n, *event_shape)."""
+        if not isinstance(x, Tensor):
+            raise TypeError(f"x must be a torch.Tensor, got {type(x).__name__}")
         if tuple(x.shape) != (self.n, *self.model.event_shape):
-            raise ValueError(f"x must have shape {(self.n, *self.model.event_shape)}, got {tuple(x.shape)}")
+            raise ValueError(
+                f"x must have shape {(self.n, *self.model.event_shape)}, got {tuple(x.shape)}"
+            )
         if x.dtype != self.x.dtype:
             raise TypeError(f"values must be {self.x.dtype}, got {x.dtype}")
         known = self.model.ordering[: self._checked_step(t)]
@@ -80,9 +92,11 @@ class Decoder:
     def fork(self) -> Decoder:
         """An independent copy in the same state: what one observes does not touch the other."""
         twin = copy.copy(self)
-        for name, value in vars(self).items():
-            if isinstance(value, Tensor) and name != "context":
-                setattr(twin, name, value.clone())
+        for name in self.state:
+            value = getattr(self, name)
+            setattr(
+                twin, name, [v.clone() for v in value] if isinstance(value, list) else value.clone()
+            )
         return twin
 
     def _fill(self, values: Tensor, t: int) -> None:
@@ -94,8 +108,8 @@ class Decoder:
         self.t = t
 
     def _checked_step(self, t: int) -> int:
-        if not 0 <= t <= self.model.num_variables:
-            raise ValueError(f"t must be in 0..{self.model.num_variables}, got {t}")
+        if not isinstance(t, int) or isinstance(t, bool) or not 0 <= t <= self.model.num_variables:
+            raise ValueError(f"t must be an int in 0..{self.model.num_variables}, got {t!r}")
         return t
 
     # -- what a cached decoder says ------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from .layers import MaskedLinear
 
 __all__ = ["DensityModel", "load_pretrained"]
 
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+CONFIG, WEIGHTS, UNFINISHED = "config.json", "model.safetensors", ".unfinished"
 SHIPPED = Path(__file__).resolve().parent.parent / "data" / "checkpoints"
 
 # How constructor arguments that are not JSON are written into a saved model's config.
@@ -52,6 +52,16 @@ class DensityModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite"
         super().__init_subclass__(coders=_CODERS, **kwargs)
         DensityModel._classes[cls.__name__] = cls
 
+    def __new__(cls, *args: Any, **kwargs: Any) -> DensityModel:
+        # The mixin keeps the constructor's arguments for the config, and leaves out what is not JSON without a word.
+        model = super().__new__(cls, *args, **kwargs)
+        given = {
+            **dict(zip(list(cls._hub_mixin_init_parameters)[1:], args, strict=False)),
+            **kwargs,
+        }
+        model._not_json = {name: value for name, value in given.items() if not _is_json(value)}
+        return model
+
     def __init__(
         self,
         event_shape: Sequence[int],
@@ -63,8 +73,10 @@ class DensityModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite"
         if num_classes is not None and context_shape is not None:
             raise ValueError("give num_classes or context_shape, not both")
         self.event_shape = _shape("event_shape", event_shape)
-        self.context_shape = None if context_shape is None else _shape("context_shape", context_shape)
-        if num_classes is not None and (not isinstance(num_classes, int) or num_classes < 1):
+        self.context_shape = (
+            None if context_shape is None else _shape("context_shape", context_shape)
+        )
+        if num_classes is not None and (type(num_classes) is not int or num_classes < 1):
             raise ValueError(f"num_classes must be a positive int, got {num_classes!r}")
         self.num_classes = num_classes
         self.num_variables = math.prod(self.event_shape)
@@ -129,7 +141,9 @@ class DensityModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite"
         """Raise ValueError or TypeError unless `context` is what this model needs for n events."""
         if self.num_classes is None and self.context_shape is None:
             if context is not None:
-                raise ValueError(f"this {type(self).__name__} is not conditional, but a context was given")
+                raise ValueError(
+                    f"this {type(self).__name__} is not conditional, but a context was given"
+                )
             return
         if context is None:
             need = (
@@ -142,13 +156,19 @@ class DensityModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite"
         self._check_tensor("context", context, shape, dtype)
         if len(context) != n:
             raise ValueError(f"context holds {len(context)} entries for {n} events")
-        if self.num_classes and n and not (0 <= int(context.min()) and int(context.max()) < self.num_classes):
+        if (
+            self.num_classes
+            and n
+            and not (0 <= int(context.min()) and int(context.max()) < self.num_classes)
+        ):
             low, high = int(context.min()), int(context.max())
             raise ValueError(f"classes are 0 to {self.num_classes - 1}, got {low} to {high}")
         if self.context_shape and not torch.isfinite(context).all():
             raise ValueError("context must be finite")
 
-    def _check_tensor(self, name: str, x: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    def _check_tensor(
+        self, name: str, x: Tensor, shape: tuple[int, ...], dtype: torch.dtype
+    ) -> None:
         if not isinstance(x, Tensor):
             raise TypeError(f"{name} must be a torch.Tensor, got {type(x).__name__}")
         if x.dim() != 1 + len(shape) or tuple(x.shape[1:]) != shape:
@@ -171,7 +191,15 @@ class DensityModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite"
     # -- saving and loading --------------------------------------------------------------------------------------
 
     def config(self) -> dict[str, Any]:
-        """What `save_pretrained` writes beside the weights: class, constructor arguments, dtype."""
+        """What `save_pretrained` writes beside the weights: class, constructor arguments, dtype.
+
+        Raises TypeError when an argument of the constructor was nothing that JSON can hold.
+        """
+        if self._not_json:
+            given = ", ".join(f"{name}={value!r}" for name, value in self._not_json.items())
+            raise TypeError(
+                f"a saved {type(self).__name__} keeps its arguments as JSON, which cannot hold {given}"
+            )
         return {
             "class": type(self).__name__,
             "arguments": self._hub_mixin_config or {},
@@ -181,16 +209,19 @@ class DensityModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite"
     def save_pretrained(self, save_directory: str | Path, **hub_arguments: Any) -> None:
         """Write config.json and model.safetensors into a folder, which is made if need be.
 
-        Each file is replaced as a whole, so an interrupted save leaves what was there before. The weights carry a
-        copy of the config; `load_pretrained` notices if the two files do not belong together. Arguments that the
-        Hub's `push_to_hub` passes on are accepted and not needed here.
+        Both files are written under temporary names and then moved, each as a whole: an interrupted save leaves the
+        model that was there before or the new one. The weights carry a copy of the config; `load_pretrained` notices
+        if the two files do not belong together. Arguments that the Hub's `push_to_hub` passes on are accepted and
+        not needed here.
         """
         folder = Path(save_directory)
         folder.mkdir(parents=True, exist_ok=True)
         config = json.dumps(self.config(), indent=2, sort_keys=True)
         weights = {name: tensor.detach().contiguous() for name, tensor in self.state_dict().items()}
-        _replace(folder / WEIGHTS, lambda path: save_file(weights, path, metadata={"config": config}))
-        _replace(folder / CONFIG, lambda path: path.write_text(config + "\n", encoding="utf-8"))
+        (folder / (CONFIG + UNFINISHED)).write_text(config + "\n", encoding="utf-8")
+        save_file(weights, folder / (WEIGHTS + UNFINISHED), metadata={"config": config})
+        for name in (WEIGHTS, CONFIG):
+            os.replace(folder / (name + UNFINISHED), folder / name)
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> DensityModel:
@@ -209,19 +240,22 @@ def load_pretrained(folder: str | Path) -> DensityModel:
         ValueError: a file is damaged, the files do not belong together, the weights do not fit the model.
     """
     path = _find(folder)
-    config = _read_config(path / CONFIG)
-    weights = _read_weights(path / WEIGHTS, config)
+    config, (weights, own) = _read_config(path / CONFIG), _read_weights(path / WEIGHTS)
+    if own != config:
+        config = _left_over(path, own)
     model_class = DensityModel._classes.get(config["class"])
     if model_class is None:
         known = ", ".join(sorted(DensityModel._classes))
-        raise ValueError(f"{path / CONFIG} names the unknown model class {config['class']!r}; known are {known}")
+        raise ValueError(
+            f"{path / CONFIG} names the unknown model class {config['class']!r}; known are {known}"
+        )
     arguments = dict(config["arguments"])
     if arguments.get("conditional") is not None:
         arguments["conditional"] = Conditional.from_json(arguments["conditional"])
     try:
         model = model_class(**arguments).to(getattr(torch, config["dtype"]))
         model.load_state_dict(weights, strict=True)
-    except (RuntimeError, TypeError) as error:
+    except (RuntimeError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} does not fit a {config['class']}: {error}") from error
     return model.eval()
 
@@ -249,7 +283,8 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _read_weights(path: Path, config: dict[str, Any]) -> dict[str, Tensor]:
+def _read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
+    """The weights, and the config that was saved with them."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing")
     try:
@@ -258,19 +293,31 @@ def _read_weights(path: Path, config: dict[str, Any]) -> dict[str, Tensor]:
             weights = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is damaged or truncated: {error}") from error
-    if json.loads(metadata.get("config", "null")) != config:
-        raise ValueError(f"{path} was not saved with the {CONFIG} beside it: save the model again")
-    return weights
+    return weights, json.loads(metadata.get("config", "null"))
 
 
-def _replace(path: Path, write: Any) -> None:
-    """Write a file beside its place, then move it there in one step."""
-    unfinished = path.with_name(path.name + ".unfinished")
-    write(unfinished)
-    os.replace(unfinished, path)
+def _left_over(folder: Path, config: dict[str, Any] | None) -> dict[str, Any]:
+    """The config of weights whose save was interrupted before it was moved to its place."""
+    left_over = folder / (CONFIG + UNFINISHED)
+    if not left_over.is_file() or _read_config(left_over) != config:
+        raise ValueError(
+            f"{folder / WEIGHTS} was not saved with the {CONFIG} beside it: save the model again"
+        )
+    return config
+
+
+def _is_json(value: Any) -> bool:
+    """Can the config hold this constructor argument, as it is or by one of the coders?"""
+    try:
+        return isinstance(value, tuple(_CODERS)) or json.dumps(value) is not None
+    except (TypeError, ValueError):
+        return False
 
 
 def _shape(name: str, shape: Sequence[int]) -> tuple[int, ...]:
-    if isinstance(shape, (str, int)) or not all(isinstance(s, int) and s > 0 for s in shape) or len(shape) == 0:
-        raise ValueError(f"{name} must be a tuple of positive ints such as (784,) or (1, 28, 28), got {shape!r}")
-    return tuple(shape)
+    sizes = tuple(shape) if isinstance(shape, Iterable) and not isinstance(shape, str) else ()
+    if not sizes or not all(type(size) is int and size > 0 for size in sizes):
+        raise ValueError(
+            f"{name} must be a tuple of positive ints such as (784,) or (1, 28, 28), got {shape!r}"
+        )
+    return sizes

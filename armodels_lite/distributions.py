@@ -57,6 +57,8 @@ class Distribution(torch.distributions.Distribution):
         noise = uniform_noise((*sample_shape, *self.batch_shape)).to(self.params.device)
         if not sample_shape:
             return self.draw(noise)
+        if noise.numel() == 0:
+            return self.draw(noise)
         draws = [self.draw(row) for row in noise.reshape(-1, *self.batch_shape)]
         return torch.stack(draws).reshape(noise.shape)
 
@@ -81,7 +83,9 @@ class Discrete(Distribution):
 
     def tempered(self, temperature: float) -> Distribution:
         """p^(1/temperature), renormalised."""
-        return Categorical(self.level_log_probs() / temperature)
+        log_probs = self.level_log_probs()
+        # Relative to the mode, which stays at 0 however small the temperature: never -inf for every level.
+        return Categorical(_over(log_probs - log_probs.amax(-1, keepdim=True), temperature))
 
     def filtered(self, keep: Callable[[Tensor], Tensor]) -> Distribution:
         return Categorical(keep(self.level_log_probs()))
@@ -117,7 +121,17 @@ class Bernoulli(Discrete):
         return (u < self.probs).to(self.params.dtype)
 
     def tempered(self, temperature: float) -> Bernoulli:
-        return Bernoulli(self.params / temperature)
+        return Bernoulli(_over(self.params, temperature))
+
+    def filtered(self, keep: Callable[[Tensor], Tensor]) -> Bernoulli:
+        # A level cut off has log-probability -inf, which makes the logit infinite and p exactly 0 or 1.
+        zero, one = keep(self.level_log_probs()).unbind(-1)
+        return Bernoulli((one - zero).unsqueeze(-1))
+
+
+def _over(x: Tensor, temperature: float) -> Tensor:
+    """x / temperature for a temperature that may be too small for x's dtype: 0 stays 0, the rest goes to infinity."""
+    return x / max(temperature, torch.finfo(x.dtype).tiny)
 
 
 class Categorical(Discrete):
@@ -166,7 +180,9 @@ class GaussianMixture(_Mixture, Distribution):
     def cdf(self, x: Tensor) -> Tensor:
         """P(X <= x)."""
         logits, mean, log_sigma = self.components
-        return (logits.softmax(-1) * torch.special.ndtr((x.unsqueeze(-1) - mean) * (-log_sigma).exp())).sum(-1)
+        return (
+            logits.softmax(-1) * torch.special.ndtr((x.unsqueeze(-1) - mean) * (-log_sigma).exp())
+        ).sum(-1)
 
     @property
     def mean(self) -> Tensor:
@@ -181,7 +197,9 @@ class GaussianMixture(_Mixture, Distribution):
         quantiles = mean + log_sigma.exp() * torch.special.ndtri(u.double()).unsqueeze(-1)
         low, high = quantiles.amin(-1), quantiles.amax(-1)
         if mean.shape[-1] > 1:
-            for _ in range(60):  # each halves the bracket: 60 leave less than the last digit of a float64
+            for _ in range(
+                60
+            ):  # each halves the bracket: 60 leave less than the last digit of a float64
                 middle = (low + high) / 2
                 below = wide.cdf(middle) < u
                 low, high = torch.where(below, middle, low), torch.where(below, high, middle)
@@ -190,7 +208,9 @@ class GaussianMixture(_Mixture, Distribution):
     def tempered(self, temperature: float) -> GaussianMixture:
         """Weights' logits / temperature, sigma * sqrt(temperature): for one component this is p^(1/temperature)."""
         logits, mean, log_sigma = self.components
-        return GaussianMixture(torch.cat([logits / temperature, mean, log_sigma + 0.5 * math.log(temperature)], -1))
+        return GaussianMixture(
+            torch.cat([logits / temperature, mean, log_sigma + 0.5 * math.log(temperature)], -1)
+        )
 
 
 class LogisticMixture(_Mixture, Discrete):
@@ -211,13 +231,21 @@ class LogisticMixture(_Mixture, Discrete):
     def _floored(self, log_scale: Tensor) -> Tensor:
         return log_scale.clamp(min=self.min_log_scale)
 
+    def _log_one_minus_exp(self, width: Tensor) -> Tensor:
+        """log(1 - exp(-width)); for widths so small that they may not be told from 0, by its series."""
+        log_width = math.log(2 / (self.levels - 1)) - self._floored(self.components[2])
+        small = width < 1e-6
+        # Filled, so that the side not taken has no infinite gradient.
+        exact = torch.log(-torch.expm1(-width.masked_fill(small, 1.0)))
+        return torch.where(small, log_width - width / 2, exact)
+
     def log_prob(self, x: Tensor) -> Tensor:
         logits, _, log_scale = self.components
         upper = self._upper_edge(x)
         width = 2 / (self.levels - 1) * (-self._floored(log_scale)).exp()
         lower = upper - width
         # sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - exp(a - b)): three factors, each exact in its log.
-        inside = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(-width))
+        inside = F.logsigmoid(upper) + F.logsigmoid(-lower) + self._log_one_minus_exp(width)
         x = x.unsqueeze(-1)
         log_mass = torch.where(x == 0, F.logsigmoid(upper), inside)
         log_mass = torch.where(x == self.levels - 1, F.logsigmoid(-lower), log_mass)

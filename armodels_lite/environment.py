@@ -17,8 +17,24 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
-PACKAGES = ("torch", "numpy", "matplotlib", "jupyterlab", "ipywidgets", "anywidget", "scikit-learn", "nbval")
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+PACKAGES = (
+    "torch",
+    "numpy",
+    "matplotlib",
+    "jupyterlab",
+    "ipywidgets",
+    "anywidget",
+    "scikit-learn",
+    "nbval",
+)
+CHROMIUM_NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "msedge",
+)
 CHROMIUM_PLACES = {
     "Darwin": (
         "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
@@ -138,9 +154,13 @@ def doctor() -> bool:
     for line in data_report():
         print(f"Data        {line}")
     chromium = find_chromium()
-    print(f"Chromium    {chromium or 'not found; only the browser tests need it. ' + chromium_advice()}")
+    print(
+        f"Chromium    {chromium or 'not found; only the browser tests need it. ' + chromium_advice()}"
+    )
     if missing:
-        print(f"\nMissing: {', '.join(missing)}. Delete the folder .venv and run: python course.py lab")
+        print(
+            f"\nMissing: {', '.join(missing)}. Delete the folder .venv and run: python course.py lab"
+        )
         return False
     print("\nOK: the course can run here.")
     return True

@@ -21,7 +21,7 @@ def top_k(k: int) -> Callable[[Tensor], Tensor]:
     >>> top_k(2)(torch.tensor([0.5, 0.2, 0.3]).log()).exp()
     tensor([0.5000, 0.0000, 0.3000])
     """
-    if not isinstance(k, int) or k < 1:
+    if not isinstance(k, int) or isinstance(k, bool) or k < 1:
         raise ValueError(f"top_k needs an int of at least 1, got {k!r}")
 
     def keep(log_probs: Tensor) -> Tensor:
@@ -41,14 +41,15 @@ def top_p(p: float) -> Callable[[Tensor], Tensor]:
     >>> top_p(0.7)(torch.tensor([0.5, 0.2, 0.3]).log()).exp()
     tensor([0.5000, 0.0000, 0.3000])
     """
-    if not 0 < p <= 1:
+    if not isinstance(p, (int, float)) or not 0 < p <= 1:
         raise ValueError(f"top_p needs a number above 0 and at most 1, got {p!r}")
 
     def keep(log_probs: Tensor) -> Tensor:
         ordered, order = log_probs.sort(dim=-1, descending=True, stable=True)
-        probs = ordered.softmax(-1)
-        before = probs.cumsum(-1) - probs  # what the more probable levels hold already
-        ordered = ordered.masked_fill(before >= p, -math.inf)
+        # What the more probable levels hold already. Not below 1 can only be rounding, so p = 1 cuts nothing off.
+        before = ordered.double().softmax(-1).cumsum(-1).roll(1, -1)
+        before[..., 0] = 0
+        ordered = ordered.masked_fill((before >= p) & (p < 1), -math.inf)
         return torch.empty_like(log_probs).scatter(-1, order, ordered)
 
     return keep

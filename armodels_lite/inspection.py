@@ -21,7 +21,9 @@ MAX_EVENTS = 2**20
 
 
 @torch.no_grad()
-def dependencies(model: AutoregressiveModel, x: Tensor | None = None, context: Tensor | None = None) -> Tensor:
+def dependencies(
+    model: AutoregressiveModel, x: Tensor | None = None, context: Tensor | None = None
+) -> Tensor:
     """Which conditional depends on which variable, measured.
 
     Bool (T, T) on the CPU, rows and columns in drawing order: entry [j, i] is True iff changing x_i alone changes some
@@ -41,12 +43,16 @@ def dependencies(model: AutoregressiveModel, x: Tensor | None = None, context: T
         x = _examples(model, 3)
         context = context if context_given else _context(model, 3)
     model.check(x, context)
+    if len(x) == 0:
+        raise ValueError("dependencies are measured on examples: give at least one event")
     exact = copy.deepcopy(model).double().eval()
     x = x.to(exact.event_dtype)
     if context is not None and context.is_floating_point():
         context = context.double()
     values = _probe_values(exact)
-    tiled_context = None if context is None else context.repeat(len(values), *[1] * (context.dim() - 1))
+    tiled_context = (
+        None if context is None else context.repeat(len(values), *[1] * (context.dim() - 1))
+    )
     tiled = x.repeat(len(values), *[1] * (x.dim() - 1))
     reference = _params_in_order(exact, tiled, tiled_context)
     result = torch.zeros(exact.num_variables, exact.num_variables, dtype=torch.bool)
@@ -98,17 +104,25 @@ def total_probability(model: DensityModel, context: Tensor | None = None) -> flo
 def _all_events(model: DensityModel, levels: int, chunk: int = 4096) -> Iterator[Tensor]:
     every = itertools.product(range(levels), repeat=model.num_variables)
     while rows := list(itertools.islice(every, chunk)):
-        yield torch.tensor(rows, device=model.device).to(model.event_dtype).view(-1, *model.event_shape)
+        yield (
+            torch.tensor(rows, device=model.device)
+            .to(model.event_dtype)
+            .view(-1, *model.event_shape)
+        )
 
 
 def _integral(model: AutoregressiveModel, context: Tensor | None) -> float:
     """Integrate the density over the first variable, or over the first two, one inside the other."""
     if model.num_variables > 2:
-        raise ValueError(f"quadrature handles one or two continuous variables, this model has {model.num_variables}")
+        raise ValueError(
+            f"quadrature handles one or two continuous variables, this model has {model.num_variables}"
+        )
     zero = torch.zeros(1, *model.event_shape, dtype=model.event_dtype, device=model.device)
     first, weights = _nodes(model, zero, context, step=0)
     if model.num_variables == 1:
-        density = model.log_prob(first.view(-1, *model.event_shape), _repeated(context, len(first))).exp()
+        density = model.log_prob(
+            first.view(-1, *model.event_shape), _repeated(context, len(first))
+        ).exp()
         return (density.double() * weights).sum().item()
     total = 0.0
     for value, weight in zip(first, weights, strict=True):
@@ -122,17 +136,25 @@ def _integral(model: AutoregressiveModel, context: Tensor | None) -> float:
     return total
 
 
-def _nodes(model: AutoregressiveModel, x: Tensor, context: Tensor | None, step: int) -> tuple[Tensor, Tensor]:
+def _nodes(
+    model: AutoregressiveModel, x: Tensor, context: Tensor | None, step: int
+) -> tuple[Tensor, Tensor]:
     """Nodes and weights that integrate the conditional of one step given x (1, ...) to about 1e-10."""
-    params = model.params(x, context).reshape(model.num_variables, -1)[model.ordering[step]].double()
+    params = (
+        model.params(x, context).reshape(model.num_variables, -1)[model.ordering[step]].double()
+    )
     if isinstance(model.conditional, PiecewiseConstant):
         edges = torch.tensor(model.conditional.edges, dtype=torch.float64)
         nodes, weights = (edges[1:] + edges[:-1]) / 2, edges.diff()
     elif isinstance(model.conditional, GaussianMixture):
         _, mean, log_sigma = params.chunk(3)
         # Intervals that follow each component's own scale, however different the scales are.
-        offsets = torch.tensor([-11.0, -8.0, -5.0, -3.0, -1.0, 1.0, 3.0, 5.0, 8.0, 11.0], dtype=torch.float64)
-        nodes, weights = _gauss_legendre((mean + offsets.unsqueeze(1) * log_sigma.exp()).flatten().sort().values)
+        offsets = torch.tensor(
+            [-11.0, -8.0, -5.0, -3.0, -1.0, 1.0, 3.0, 5.0, 8.0, 11.0], dtype=torch.float64
+        )
+        nodes, weights = _gauss_legendre(
+            (mean + offsets.unsqueeze(1) * log_sigma.exp()).flatten().sort().values
+        )
     else:
         raise ValueError(f"no quadrature for {model.conditional!r}")
     return nodes.to(model.device, model.event_dtype), weights.to(model.device)
@@ -142,7 +164,9 @@ def _gauss_legendre(edges: Tensor, order: int = 16) -> tuple[Tensor, Tensor]:
     """Nodes and weights of Gauss-Legendre quadrature on each interval between sorted edges, joined."""
     nodes, weights = (torch.from_numpy(array) for array in np.polynomial.legendre.leggauss(order))
     middle, half = (edges[1:] + edges[:-1]) / 2, edges.diff() / 2
-    return (middle.unsqueeze(1) + half.unsqueeze(1) * nodes).flatten(), (half.unsqueeze(1) * weights).flatten()
+    return (middle.unsqueeze(1) + half.unsqueeze(1) * nodes).flatten(), (
+        half.unsqueeze(1) * weights
+    ).flatten()
 
 
 def _params_in_order(model: AutoregressiveModel, x: Tensor, context: Tensor | None) -> Tensor:

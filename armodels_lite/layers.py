@@ -38,7 +38,7 @@ class MaskedLinear(nn.Linear):
 
     def num_parameters(self) -> int:
         """Entries that the mask leaves free, biases included."""
-        return int(self.mask.sum()) + (0 if self.bias is None else self.bias.numel())
+        return int(self.mask.count_nonzero()) + (0 if self.bias is None else self.bias.numel())
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.masked_weight(), self.bias)

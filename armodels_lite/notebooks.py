@@ -150,7 +150,9 @@ def _normal_data(data: dict, patterns: Patterns) -> dict:
     return kept
 
 
-def _normal_output(output: NotebookNode, count: int | None, patterns: Patterns) -> NotebookNode | None:
+def _normal_output(
+    output: NotebookNode, count: int | None, patterns: Patterns
+) -> NotebookNode | None:
     """One output in its stable form; None when nothing of it can be kept."""
     output = NotebookNode(output)
     if output.output_type == "stream":
@@ -188,7 +190,11 @@ def normalise(notebook: NotebookNode, patterns: Patterns) -> NotebookNode:
     """A copy of the notebook in its stable form, described at the top. Doing it twice changes nothing."""
     cells, count = [], 0
     for cell in notebook.cells:
-        metadata = {key: cell.metadata[key] for key in CELL_METADATA if cell.metadata.get(key) not in (None, {}, [])}
+        metadata = {
+            key: cell.metadata[key]
+            for key in CELL_METADATA
+            if cell.metadata.get(key) not in (None, {}, [])
+        }
         normal = {
             "cell_type": cell.cell_type,
             "id": cell.get("id", ""),
@@ -201,13 +207,17 @@ def normalise(notebook: NotebookNode, patterns: Patterns) -> NotebookNode:
             executed = cell.get("execution_count") is not None
             count += executed
             outputs = merge_streams(cell.get("outputs", []))
-            outputs = [_normal_output(output, count if executed else None, patterns) for output in outputs]
+            outputs = [
+                _normal_output(output, count if executed else None, patterns) for output in outputs
+            ]
             normal["execution_count"] = count if executed else None
             normal["outputs"] = [output for output in outputs if output is not None]
         cells.append(NotebookNode(normal))
     assign_ids(cells)
     metadata = {"kernelspec": KERNELSPEC, "language_info": LANGUAGE}
-    return nbformat.from_dict({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
+    return nbformat.from_dict(
+        {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    )
 
 
 def cell_name(index: int, source: str) -> str:
@@ -243,7 +253,11 @@ def problems(notebook: NotebookNode, forbidden_paths: Iterable[str] = ()) -> lis
             if output.output_type == "stream" and output.name == "stderr":
                 found.append(f"{name} wrote to stderr: {output.text.strip()[:300]}")
             text = json.dumps(output)
-            found += [f"{name} shows a path of this machine: {path}" for path in forbidden_paths if path in text]
+            found += [
+                f"{name} shows a path of this machine: {path}"
+                for path in forbidden_paths
+                if path in text
+            ]
     return found
 
 
@@ -313,7 +327,9 @@ def _run(notebook: NotebookNode, folder: Path, timeout: float) -> None:
     try:
         client.execute(env=environment)
     except CellExecutionError as error:
-        raise NotebookError(f"{running['cell']} raised {error.ename}: {error.evalue}\n{error.traceback}") from error
+        raise NotebookError(
+            f"{running['cell']} raised {error.ename}: {error.evalue}\n{error.traceback}"
+        ) from error
     except (CellTimeoutError, DeadKernelError) as error:
         raise NotebookError(f"{running['cell']}: {ANSI_COLOUR.sub('', str(error))}") from error
 

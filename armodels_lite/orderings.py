@@ -48,7 +48,9 @@ def reverse(event_shape: Sequence[int]) -> Tensor:
 def random(event_shape: Sequence[int], seed: int = 0) -> Tensor:
     """A permutation of the pixels fixed by the seed."""
     generator = torch.Generator().manual_seed(seed)
-    return _with_channels(torch.randperm(_num_pixels(event_shape), generator=generator), event_shape)
+    return _with_channels(
+        torch.randperm(_num_pixels(event_shape), generator=generator), event_shape
+    )
 
 
 def spiral(event_shape: Sequence[int]) -> Tensor:
@@ -105,11 +107,20 @@ def _hilbert_point(step: int, side: int) -> tuple[int, int]:
 
 
 def _own(ordering: Sequence[int] | Tensor, size: int) -> Tensor:
-    tensor = torch.as_tensor(ordering)
+    try:
+        tensor = torch.as_tensor(ordering)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"an ordering is a name or a flat list of integers, got {ordering!r}"
+        ) from error
     if tensor.is_floating_point() or tensor.dtype == torch.bool or tensor.dim() != 1:
-        raise ValueError(f"an ordering is a flat list of integers, got {tensor.dtype} of shape {tuple(tensor.shape)}")
+        raise ValueError(
+            f"an ordering is a flat list of integers, got {tensor.dtype} of shape {tuple(tensor.shape)}"
+        )
     if not torch.equal(tensor.sort().values.cpu(), torch.arange(size, dtype=tensor.dtype)):
-        raise ValueError(f"an ordering must contain each of 0..{size - 1} once, got {tensor.tolist()[:8]}...")
+        raise ValueError(
+            f"an ordering must contain each of 0..{size - 1} once, got {tensor.tolist()[:8]}..."
+        )
     return tensor.to("cpu", torch.int64, copy=True)
 
 
@@ -129,8 +140,16 @@ def _with_channels(pixels: Tensor, event_shape: Sequence[int]) -> Tensor:
 
 def _image_size(name: str, event_shape: Sequence[int]) -> tuple[int, int]:
     if len(event_shape) != 3:
-        raise ValueError(f"the {name} ordering needs an image event (C, H, W), got {tuple(event_shape)}")
+        raise ValueError(
+            f"the {name} ordering needs an image event (C, H, W), got {tuple(event_shape)}"
+        )
     return event_shape[1], event_shape[2]
 
 
-_NAMED = {"raster": raster, "reverse": reverse, "spiral": spiral, "hilbert": hilbert, "random": random}
+_NAMED = {
+    "raster": raster,
+    "reverse": reverse,
+    "spiral": spiral,
+    "hilbert": hilbert,
+    "random": random,
+}

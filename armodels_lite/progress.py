@@ -63,7 +63,9 @@ class Progress:
             self._bar.update(units)
         elif self._line is not None and time.monotonic() - self._last > SECONDS_BETWEEN_UPDATES:
             self._last = time.monotonic()
-            self._line.update({"text/plain": f"{self.label}: {self.done}/{self.total} {self.note}"}, raw=True)
+            self._line.update(
+                {"text/plain": f"{self.label}: {self.done}/{self.total} {self.note}"}, raw=True
+            )
 
     def close(self) -> None:
         """Remove the line; a second call does nothing."""
@@ -77,12 +79,18 @@ class Progress:
         if _in_live_notebook():
             from IPython.display import display
 
-            self._line = display({"text/plain": f"{self.label}: 0/{self.total}"}, raw=True, display_id=True)
+            self._line = display(
+                {"text/plain": f"{self.label}: 0/{self.total}"}, raw=True, display_id=True
+            )
         elif sys.stderr is not None and sys.stderr.isatty():
             from tqdm import tqdm
 
             self._bar = tqdm(
-                total=self.total, desc=self.label, unit=self.unit, unit_scale=self.unit == "B", leave=False
+                total=self.total,
+                desc=self.label,
+                unit=self.unit,
+                unit_scale=self.unit == "B",
+                leave=False,
             )
 
 

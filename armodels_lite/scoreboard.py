@@ -37,7 +37,9 @@ class Row:
     milliseconds: float
 
 
-def measure(name: str, model: AutoregressiveModel, test: object, *, steps: int | None = None) -> Row:
+def measure(
+    name: str, model: AutoregressiveModel, test: object, *, steps: int | None = None
+) -> Row:
     """Measure a model on a split or a tensor of test events.
 
     Args:
@@ -47,7 +49,9 @@ def measure(name: str, model: AutoregressiveModel, test: object, *, steps: int |
     seconds = []
     for _ in range(3):
         start = time.perf_counter()
-        model.sample(100, context=None if model.num_classes is None else torch.zeros(100, dtype=torch.int64))
+        model.sample(
+            100, context=None if model.num_classes is None else torch.zeros(100, dtype=torch.int64)
+        )
         seconds.append(time.perf_counter() - start)
     return Row(
         name=name,
@@ -83,11 +87,17 @@ class Scoreboard:
 
     def _repr_html_(self) -> str:
         head = "".join(f"<th>{name}</th>" for name in self.columns)
-        body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>" for cells in self._cells())
+        body = "".join(
+            "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+            for cells in self._cells()
+        )
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
     def __repr__(self) -> str:
         table = [self.columns, *self._cells()]
         widths = [max(len(row[i]) for row in table) for i in range(len(self.columns))]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in table
+        ]
         return "\n".join(lines)

@@ -13,7 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from armodels_lite.environment import chromium_advice, course_root, find_chromium, in_ci, single_thread
+from armodels_lite.environment import (
+    chromium_advice,
+    course_root,
+    find_chromium,
+    in_ci,
+    single_thread,
+)
 
 PYTEST = [sys.executable, "-m", "pytest", "-q", "--durations=10", "--durations-min=1"]
 
@@ -112,5 +118,7 @@ def run_all(fast: bool = False) -> bool:
     results = [run_stage(stage, root) for stage in stages(root, fast)]
     print("\n=== summary ===")
     for result in results:
-        print(f"{result.outcome:8} {result.seconds:7.1f} s  {result.name}  {result.remark}".rstrip())
+        print(
+            f"{result.outcome:8} {result.seconds:7.1f} s  {result.name}  {result.remark}".rstrip()
+        )
     return all(result.outcome != "failed" for result in results)

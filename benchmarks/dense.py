@@ -35,7 +35,9 @@ class PlainNADE(nn.Module):
         for t in range(PIXELS):
             logits.append(a.sigmoid() @ self.V[t] + self.b[t])
             a = a + x[:, t : t + 1] * self.W[t]
-        return F.binary_cross_entropy_with_logits(torch.stack(logits, 1), x, reduction="sum") / len(x)
+        return F.binary_cross_entropy_with_logits(torch.stack(logits, 1), x, reduction="sum") / len(
+            x
+        )
 
 
 class Plain(nn.Module):
@@ -92,13 +94,28 @@ def main() -> None:
         "NADE 784/500": ar.NADE((PIXELS,), hidden=HIDDEN),
     }
     fvsbn, made, nade = models.values()
-    steps = {"one Linear 784-784": training_step(Plain(PIXELS, PIXELS)), "FVSBN 784": training_step(fvsbn)}
+    steps = {
+        "one Linear 784-784": training_step(Plain(PIXELS, PIXELS)),
+        "FVSBN 784": training_step(fvsbn),
+    }
     report("Training step, batch 128, over one Linear", medians(steps, 101), "one Linear 784-784")
     mlp = Plain(PIXELS, HIDDEN, HIDDEN, PIXELS)
-    steps = {"plain MLP 784-500-500-784": training_step(mlp), "MADE 784-500-500-784": training_step(made)}
-    report("Training step, batch 128, over a plain MLP", medians(steps, 101), "plain MLP 784-500-500-784")
+    steps = {
+        "plain MLP 784-500-500-784": training_step(mlp),
+        "MADE 784-500-500-784": training_step(made),
+    }
+    report(
+        "Training step, batch 128, over a plain MLP",
+        medians(steps, 101),
+        "plain MLP 784-500-500-784",
+    )
     steps = {"NADE by autograd": training_step(PlainNADE()), "NADE 784/500": training_step(nade)}
-    report("Training step, batch 128, faster than autograd by", medians(steps, 9), "NADE by autograd", faster=True)
+    report(
+        "Training step, batch 128, faster than autograd by",
+        medians(steps, 9),
+        "NADE by autograd",
+        faster=True,
+    )
     print(
         f"  peak memory of a step: autograd {peak_memory(plain_nade_step):.0f} MB, NADE {peak_memory(nade_step):.0f} MB"
     )
@@ -108,7 +125,12 @@ def main() -> None:
             f"{name}, cached": lambda model=model: model.sample(BATCH),
         }
         rounds = 1 if isinstance(model, ar.NADE) else 5
-        report("Sampling 128 images, faster than naive by", medians(sampling, rounds), f"{name}, naive", faster=True)
+        report(
+            "Sampling 128 images, faster than naive by",
+            medians(sampling, rounds),
+            f"{name}, naive",
+            faster=True,
+        )
 
 
 if __name__ == "__main__":

@@ -36,7 +36,9 @@ def contexts(model: ar.AutoregressiveModel, n: int = SIZE) -> Tensor | None:
 
 def noise(model: ar.AutoregressiveModel, n: int = SIZE, seed: int = 3) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    return torch.rand((n, *model.event_shape), generator=generator, dtype=torch.float64).clamp(1e-6, 1 - 1e-6)
+    return torch.rand((n, *model.event_shape), generator=generator, dtype=torch.float64).clamp(
+        1e-6, 1 - 1e-6
+    )
 
 
 def in_order(model: ar.AutoregressiveModel, x: Tensor) -> Tensor:
@@ -69,7 +71,9 @@ def check_steps_equal_pass(model: ar.AutoregressiveModel, atol: float) -> None:
         params = model.params(x, context).flatten(1, -2)[:, model.ordering]
     decoder = model.decoder(SIZE, context)
     for t, x_t in enumerate(in_order(model, x).T):
-        torch.testing.assert_close(decoder.distribution().params, params[:, t], atol=atol, rtol=atol)
+        torch.testing.assert_close(
+            decoder.distribution().params, params[:, t], atol=atol, rtol=atol
+        )
         decoder.observe(x_t)
     assert decoder.t == model.num_variables
 
@@ -102,8 +106,12 @@ def check_decoder_moves(model: ar.AutoregressiveModel) -> None:
     def assert_same(one: ar.Decoder, other: ar.Decoder) -> None:
         assert one.t == other.t
         assert torch.equal(one.x, other.x)
-        for step in range(one.t, model.num_variables):  # the rest of the walk shows whether the states agree
-            torch.testing.assert_close(one.distribution().params, other.distribution().params, atol=1e-10, rtol=1e-10)
+        for step in range(
+            one.t, model.num_variables
+        ):  # the rest of the walk shows whether the states agree
+            torch.testing.assert_close(
+                one.distribution().params, other.distribution().params, atol=1e-10, rtol=1e-10
+            )
             one.observe(values[:, step])
             other.observe(values[:, step])
 
@@ -127,7 +135,9 @@ def check_samples_follow(model: ar.AutoregressiveModel, n: int = 20_000) -> None
     sample = model.sample(n, context=context, generator=torch.Generator().manual_seed(6))
     levels = model.levels
     powers = levels ** torch.arange(model.num_variables)
-    counts = torch.bincount((sample.flatten(1).long() * powers).sum(1), minlength=levels**model.num_variables)
+    counts = torch.bincount(
+        (sample.flatten(1).long() * powers).sum(1), minlength=levels**model.num_variables
+    )
     codes = torch.arange(levels**model.num_variables).unsqueeze(1)
     every = (codes // powers % levels).to(model.event_dtype).view(-1, *model.event_shape)
     some = None if context is None else context[:1].expand(len(every))
@@ -156,7 +166,9 @@ def check_gradients(model: ar.AutoregressiveModel) -> None:
     before = copy.deepcopy(model.state_dict())
     model.loss(events(model, 24), contexts(model, 24)).backward()
     for name, parameter in model.named_parameters():
-        assert parameter.grad is not None and parameter.grad.abs().sum() > 0, f"{name} gets no gradient"
+        assert parameter.grad is not None and parameter.grad.abs().sum() > 0, (
+            f"{name} gets no gradient"
+        )
         assert torch.isfinite(parameter.grad).all(), f"{name} has a gradient that is not finite"
     for name, tensor in model.state_dict().items():
         assert torch.equal(tensor, before[name]), f"{name} changed in a forward pass"
@@ -186,7 +198,9 @@ def check_batch_sizes(model: ar.AutoregressiveModel) -> None:
     assert model.sample(1, context=first).shape == (1, *model.event_shape)
 
 
-def check_fit_reaches(model: ar.AutoregressiveModel, x: Tensor, optimum: float, steps: int = 600) -> None:
+def check_fit_reaches(
+    model: ar.AutoregressiveModel, x: Tensor, optimum: float, steps: int = 600
+) -> None:
     """Full-batch training on x comes within 1% of a nat of the known optimum, and not below it."""
     optimiser = torch.optim.Adam(model.parameters(), lr=0.03)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)

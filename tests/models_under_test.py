@@ -20,7 +20,11 @@ CONDITIONALS = {
     "logistic": ar.LogisticMixture(2, levels=4),
     "gaussian": ar.GaussianMixture(2),
 }
-SIZES: dict[str, dict[str, Any]] = {"FVSBN": {}, "NADE": {"hidden": 7}, "MADE": {"hidden": (61, 59)}}
+SIZES: dict[str, dict[str, Any]] = {
+    "FVSBN": {},
+    "NADE": {"hidden": 7},
+    "MADE": {"hidden": (61, 59)},
+}
 ORDERINGS = ["reverse", "spiral", "hilbert", "random(3)", [2, 0, 5, 1, 4, 3]]
 
 
@@ -88,11 +92,24 @@ def _cases() -> list[Case]:
         for label, conditional in CONDITIONALS.items():
             size = (2,) if label == "gaussian" else (5,)
             add(name, label, size, conditional=conditional)
-            add(name, f"{label}-class", size, conditional=conditional, num_classes=3, ordering="reverse")
+            add(
+                name,
+                f"{label}-class",
+                size,
+                conditional=conditional,
+                num_classes=3,
+                ordering="reverse",
+            )
         for ordering in ORDERINGS:
             add(name, f"image-{ordering}", (1, 2, 3), ordering=ordering)
         add(name, "rgb", (3, 1, 3), ordering="reverse")
-        add(name, "rgb-logistic", (3, 1, 2), conditional=ar.LogisticMixture(2, levels=3), ordering="random(1)")
+        add(
+            name,
+            "rgb-logistic",
+            (3, 1, 2),
+            conditional=ar.LogisticMixture(2, levels=3),
+            ordering="random(1)",
+        )
         add(name, "one-variable", (1,), conditional=ar.Categorical(5))
     add("MADE", "deep", (1, 3, 3), hidden=(43, 41, 42, 40), seed=7, ordering="spiral")
     add("MADE", "direct", (6,), hidden=(4,), direct=True, conditional=ar.Categorical(3), seed=1)
@@ -101,7 +118,13 @@ def _cases() -> list[Case]:
     add("MADE", "vector", (5,), context_shape=(3, 2))
     add("NADE", "longer-than-a-block", (19,), hidden=5, ordering="random(2)")
     add("NADE", "exactly-a-block", (8,), hidden=5)
-    cases.append(Case("IndependentBernoulli", ar.IndependentBernoulli, {"event_shape": (1, 2, 3), "ordering": "spiral"}))
+    cases.append(
+        Case(
+            "IndependentBernoulli",
+            ar.IndependentBernoulli,
+            {"event_shape": (1, 2, 3), "ordering": "spiral"},
+        )
+    )
     return cases
 
 

@@ -10,13 +10,21 @@ import armodels_lite as ar
 from armodels_lite.widgets import SamplerState
 
 
-def randomised(model: ar.AutoregressiveModel, scale: float = 0.5, seed: int = 0) -> ar.AutoregressiveModel:
+def randomised(
+    model: ar.AutoregressiveModel, scale: float = 0.5, seed: int = 0
+) -> ar.AutoregressiveModel:
     """The model in float64 with random weights, biases included."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(scale * torch.randn(parameter.shape, generator=generator))
     return model.double()
+
+
+class BinnedFVSBN(ar.FVSBN):
+    """An image model with a conditional that only histograms have otherwise."""
+
+    conditionals = (ar.PiecewiseConstant,)
 
 
 MODELS: dict[str, Callable[[], ar.AutoregressiveModel]] = {
@@ -26,9 +34,11 @@ MODELS: dict[str, Callable[[], ar.AutoregressiveModel]] = {
     "grey levels": lambda: ar.NADE((1, 4, 5), hidden=6, conditional=ar.Categorical(7)),
     "classes": lambda: ar.FVSBN((1, 4, 5), num_classes=3),
     "rgb": lambda: ar.FVSBN((3, 3, 4), conditional=ar.LogisticMixture(2, 16)),
-    "rgb reverse": lambda: ar.NADE((3, 3, 4), hidden=5, conditional=ar.Categorical(4), ordering="reverse"),
+    "rgb reverse": lambda: ar.NADE(
+        (3, 3, 4), hidden=5, conditional=ar.Categorical(4), ordering="reverse"
+    ),
     "gaussian": lambda: ar.NADE((1, 3, 4), hidden=5, conditional=ar.GaussianMixture(2)),
-    "bins": lambda: ar.FVSBN((1, 3, 4), conditional=ar.PiecewiseConstant(5)),
+    "bins": lambda: BinnedFVSBN((1, 3, 4), conditional=ar.PiecewiseConstant(5)),
 }
 
 

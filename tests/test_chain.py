@@ -192,3 +192,26 @@ def test_rank_is_the_inverse_of_the_ordering(coins: ar.AutoregressiveModel) -> N
     assert coins.ordering.dtype == coins.rank.dtype == torch.int64
     assert torch.equal(coins.rank[coins.ordering], torch.arange(6))
     assert torch.equal(coins.half().ordering, ar.NADE((1, 2, 3), ordering="random(1)").ordering)
+
+
+@pytest.mark.parametrize("model", [ar.FVSBN, ar.NADE, ar.MADE])
+def test_conditionals_outside_the_support_matrix_are_refused(
+    model: type[ar.AutoregressiveModel],
+) -> None:
+    with pytest.raises(ValueError, match=r"takes Bernoulli, Categorical, .* got PiecewiseConstant"):
+        model((4,), conditional=ar.PiecewiseConstant(3))
+
+
+def test_noise_changed_between_steps_changes_nothing(coins: ar.AutoregressiveModel) -> None:
+    noise = torch.full((1, *coins.event_shape), 0.3)
+    expected = coins.sample(noise=noise)
+    steps = coins.sample_steps(noise=noise)
+    next(steps)
+    noise.fill_(0.9)
+    assert torch.equal(list(steps)[-1].x, expected)
+
+
+def test_forks_share_what_never_changes() -> None:
+    decoder = ar.FVSBN((4,)).decoder(1)
+    fork = decoder.fork()
+    assert fork._weight is decoder._weight and fork._running is not decoder._running

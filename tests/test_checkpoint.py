@@ -35,9 +35,15 @@ fit(model, bits(), bits(seed=1), checkpoint={folder!r}, **OPTIONS)
 
 
 def test_a_killed_training_resumes_to_the_last_bit(tmp_path):
-    code = KILLED.format(tests=str(Path(__file__).parent), threads=torch.get_num_threads(), folder=str(tmp_path))
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL if os.name == "posix" else done.returncode != 0, done.stderr
+    code = KILLED.format(
+        tests=str(Path(__file__).parent), threads=torch.get_num_threads(), folder=str(tmp_path)
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True
+    )
+    assert done.returncode == -signal.SIGKILL if os.name == "posix" else done.returncode != 0, (
+        done.stderr
+    )
     straight, resumed = Toy(), Toy()
     expected = fit(straight, bits(), bits(seed=1), **OPTIONS)
     torch.manual_seed(99)
@@ -67,32 +73,55 @@ def uninterrupted():
 def _resume(folder, model=None, x=None, valid=..., how=True, **changes):
     model = model or Toy()
     valid = bits(seed=1) if valid is ... else valid
-    history = fit(model, bits() if x is None else x, valid, checkpoint=folder, resume=how, **{**OPTIONS, **changes})
+    history = fit(
+        model,
+        bits() if x is None else x,
+        valid,
+        checkpoint=folder,
+        resume=how,
+        **{**OPTIONS, **changes},
+    )
     return model, history
 
 
 def test_the_folder_holds_two_states_and_nothing_unfinished(folder):
-    assert sorted(path.name for path in folder.iterdir()) == ["checkpoint.safetensors", "previous.safetensors"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "checkpoint.safetensors",
+        "previous.safetensors",
+    ]
 
 
 def test_nothing_is_unpickled(folder, uninterrupted, monkeypatch):
     def forbidden(*args, **kwargs):
         raise AssertionError("unpickling")
 
-    for module, name in ((torch, "load"), (pickle, "load"), (pickle, "loads"), (pickle, "Unpickler")):
+    for module, name in (
+        (torch, "load"),
+        (pickle, "load"),
+        (pickle, "loads"),
+        (pickle, "Unpickler"),
+    ):
         monkeypatch.setattr(module, name, forbidden)
     model, _ = _resume(folder)
     assert same(weights_of(model), uninterrupted)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "flipped", "no header"])
-def test_a_damaged_checkpoint_is_named_and_the_one_before_it_still_works(folder, uninterrupted, damage):
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_still_works(
+    folder, uninterrupted, damage
+):
     path = folder / checkpoint.LATEST
     content = path.read_bytes()
     flipped = content[:-3] + bytes([content[-3] ^ 1]) + content[-2:]
-    path.write_bytes({"truncated": content[:-5], "empty": b"", "flipped": flipped, "no header": content[9:]}[damage])
+    path.write_bytes(
+        {"truncated": content[:-5], "empty": b"", "flipped": flipped, "no header": content[9:]}[
+            damage
+        ]
+    )
     model = Toy()
-    with pytest.raises(ValueError, match=r"checkpoint\.safetensors is truncated or damaged.*resume='previous'"):
+    with pytest.raises(
+        ValueError, match=r"checkpoint\.safetensors is truncated or damaged.*resume='previous'"
+    ):
         _resume(folder, model)
     assert same(weights_of(model), weights_of(Toy()))
     model, history = _resume(folder, how="previous")
@@ -196,15 +225,30 @@ if torch.distributed.get_rank() == 0:
 def test_two_processes_do_what_one_does(tmp_path):
     """50 events in batches of 7: the parts are uneven, and the last batch of one leaves a process without any."""
     script, saved = tmp_path / "two.py", tmp_path / "saved"
-    script.write_text(TWO.format(tests=str(Path(__file__).parent), folder=str(tmp_path / "run"), saved=str(saved)))
-    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]
+    script.write_text(
+        TWO.format(tests=str(Path(__file__).parent), folder=str(tmp_path / "run"), saved=str(saved))
+    )
+    run = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc_per_node",
+        "2",
+        str(script),
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    done = subprocess.run(run, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, env=environment)
+    done = subprocess.run(
+        run, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, env=environment
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     torch.manual_seed(0)
     one = ar.MADE((6,), hidden=(16,), seed=0)
     expected = fit(one, bits(), bits(seed=1), epochs=3, batch_size=7, clip=1.0, ema=0.9)
-    two, history = ar.load_pretrained(saved), History.from_json((saved / "history.json").read_text())
+    two, history = (
+        ar.load_pretrained(saved),
+        History.from_json((saved / "history.json").read_text()),
+    )
     for a, b in zip(weights_of(one), weights_of(two), strict=True):
         assert torch.allclose(a, b, atol=1e-5)
     assert history.train_loss == pytest.approx(expected.train_loss, abs=1e-5)

@@ -28,7 +28,9 @@ def two_sets(monkeypatch):
         return [f"/data/{name}"]
 
     monkeypatch.setattr(data, "registry", lambda: {"good": entry, "bad": entry})
-    monkeypatch.setattr(data, "status", lambda name: SimpleNamespace(state="missing", bytes=1_500_000))
+    monkeypatch.setattr(
+        data, "status", lambda name: SimpleNamespace(state="missing", bytes=1_500_000)
+    )
     monkeypatch.setattr(data, "fetch", ask)
     monkeypatch.setattr(data, "verify", ask)
 
@@ -57,7 +59,11 @@ def test_an_unknown_option_is_refused() -> None:
 
 def test_data_list_shows_state_size_and_licence(two_sets) -> None:
     printed = invoke("data", "list").output
-    assert "good: missing, 1.5 MB to fetch" in printed and "What it is." in printed and "CC0" in printed
+    assert (
+        "good: missing, 1.5 MB to fetch" in printed
+        and "What it is." in printed
+        and "CC0" in printed
+    )
 
 
 def test_data_fetch_stops_at_the_first_failure(two_sets) -> None:

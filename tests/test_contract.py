@@ -12,8 +12,12 @@ from models_under_test import CASES, Case, promised_dependencies
 import armodels_lite as ar
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-discrete = pytest.mark.parametrize("case", [c for c in CASES if not c.continuous], ids=lambda case: case.name)
-continuous = pytest.mark.parametrize("case", [c for c in CASES if c.continuous], ids=lambda case: case.name)
+discrete = pytest.mark.parametrize(
+    "case", [c for c in CASES if not c.continuous], ids=lambda case: case.name
+)
+continuous = pytest.mark.parametrize(
+    "case", [c for c in CASES if c.continuous], ids=lambda case: case.name
+)
 
 
 @every_case

@@ -38,7 +38,9 @@ def pins() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
-            name, version = re.fullmatch(r"([a-z0-9-]+)==([^;\s]+)(?:; python_version [<>]=? .*)?", line).groups()
+            name, version = re.fullmatch(
+                r"([a-z0-9-]+)==([^;\s]+)(?:; python_version [<>]=? .*)?", line
+            ).groups()
             found.setdefault(name, []).append(version)
     return found
 
@@ -68,8 +70,16 @@ def test_supported_pythons(course, version) -> None:
     [
         ((3, 9, 18), LINUX, ["Python 3.9.18", "3.10 to 3.14", "apt install python3 python3-venv"]),
         ((3, 15, 0), LINUX, ["Python 3.15.0", "conda env create"]),
-        ((3, 8, 0), {**LINUX, "system": "Windows"}, ["winget install Python.Python.3.12", "py -3.12 course.py"]),
-        ((3, 8, 0), {**LINUX, "system": "Darwin"}, ["brew install python@3.12", "python3.12 course.py"]),
+        (
+            (3, 8, 0),
+            {**LINUX, "system": "Windows"},
+            ["winget install Python.Python.3.12", "py -3.12 course.py"],
+        ),
+        (
+            (3, 8, 0),
+            {**LINUX, "system": "Darwin"},
+            ["brew install python@3.12", "python3.12 course.py"],
+        ),
         ((3, 12, 0), {**LINUX, "bits": 32}, ["64-bit"]),
         ((3, 12, 0), {**LINUX, "system": "Darwin"}, ["Intel"]),
     ],
@@ -85,7 +95,9 @@ def test_old_pythons_can_read_the_file() -> None:
     tree = ast.parse(source, feature_version=(3, 4))
     for node in ast.walk(tree):
         # What Python 2.7 could not read, though 3.4 can.
-        assert not isinstance(node, (ast.JoinedStr, ast.AnnAssign, ast.Nonlocal)), f"line {node.lineno}"
+        assert not isinstance(node, (ast.JoinedStr, ast.AnnAssign, ast.Nonlocal)), (
+            f"line {node.lineno}"
+        )
         if isinstance(node, ast.FunctionDef):
             assert node.returns is None and not node.args.kwonlyargs, f"line {node.lineno}"
         if isinstance(node, ast.Raise):
@@ -93,7 +105,9 @@ def test_old_pythons_can_read_the_file() -> None:
     assert source.isascii()
 
 
-@pytest.mark.parametrize(("debian", "words"), [(True, "sudo apt install python3-venv"), (False, "complete Python")])
+@pytest.mark.parametrize(
+    ("debian", "words"), [(True, "sudo apt install python3-venv"), (False, "complete Python")]
+)
 def test_a_missing_venv_module_is_named(course, monkeypatch, debian, words) -> None:
     monkeypatch.setitem(sys.modules, "ensurepip", None)
     with pytest.raises(course.SetupError, match=words):
@@ -124,7 +138,9 @@ def test_when_the_environment_is_made_or_mended(course, tmp_path) -> None:
     folder = tmp_path / ".venv"
     python = folder / "python"
 
-    def state(*, pyproject="p", constraints=CONSTRAINTS, index=None, version=(3, 12, 1), root="/course"):
+    def state(
+        *, pyproject="p", constraints=CONSTRAINTS, index=None, version=(3, 12, 1), root="/course"
+    ):
         stamp = course.fingerprint(pyproject, constraints, index, version, root)
         return course.venv_state(str(folder), str(python), stamp)
 
@@ -135,7 +151,9 @@ def test_when_the_environment_is_made_or_mended(course, tmp_path) -> None:
     assert state() == "foreign"
     (folder / course.MARKER).touch()
     assert state() == "broken", "an install that was interrupted leaves no stamp"
-    (folder / course.STAMP).write_text(course.fingerprint("p", CONSTRAINTS, None, (3, 12, 1), "/course"))
+    (folder / course.STAMP).write_text(
+        course.fingerprint("p", CONSTRAINTS, None, (3, 12, 1), "/course")
+    )
     assert state() == "ready"
     assert state(version=(3, 12, 9)) == "ready"
     assert state(pyproject="q") == "outdated"
@@ -163,7 +181,9 @@ def test_an_interrupted_install_is_repaired_by_the_next_run(course, monkeypatch,
         return 0
 
     monkeypatch.setattr(course.subprocess, "call", make)
-    monkeypatch.setattr(course, "hand_over", lambda python, arguments: calls.append([python, *arguments]) or 0)
+    monkeypatch.setattr(
+        course, "hand_over", lambda python, arguments: calls.append([python, *arguments]) or 0
+    )
     monkeypatch.delenv("ARMODELS_TORCH", raising=False)
     monkeypatch.setenv("ARMODELS_TORCH_INDEX", "an-index")
     assert course.main(["doctor"]) == 130
@@ -192,7 +212,10 @@ def test_a_foreign_environment_is_left_alone(course, monkeypatch, tmp_path, caps
 
 @pytest.mark.parametrize(
     ("log", "words"),
-    [("NameResolutionError: failed to resolve", "no network"), ("No matching distribution", "pip's lines above")],
+    [
+        ("NameResolutionError: failed to resolve", "no network"),
+        ("No matching distribution", "pip's lines above"),
+    ],
 )
 def test_a_failed_install_names_the_cause(course, tmp_path, log, words) -> None:
     (tmp_path / "install.log").write_text(log)
@@ -225,6 +248,8 @@ def test_conda_environment_agrees_with_the_constraints() -> None:
     *packages, course_itself = with_pip["pip"]
     assert course_itself == "-e .[test]"
     listed = dict(split_requirement(package, "==") for package in packages)
-    assert list(listed) == [split_requirement(requirement, ">=")[0] for requirement in requirements()]
+    assert list(listed) == [
+        split_requirement(requirement, ">=")[0] for requirement in requirements()
+    ]
     # Where Pythons differ, the first version is the one for newer Pythons.
     assert listed == {name: pins()[name][0] for name in listed}

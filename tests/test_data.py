@@ -30,15 +30,25 @@ def test_digits_are_binary_by_default():
     digits = data.load("digits")
     x = torch.cat([digits.train.x, digits.valid.x, digits.test.x])
     assert (len(digits.train), len(digits.valid), len(digits.test)) == (1197, 300, 300)
-    assert x.shape == (1797, 1, 8, 8) and x.dtype == torch.float32 and set(x.unique().tolist()) == {0.0, 1.0}
+    assert (
+        x.shape == (1797, 1, 8, 8)
+        and x.dtype == torch.float32
+        and set(x.unique().tolist()) == {0.0, 1.0}
+    )
     assert x.mean().item() == pytest.approx(0.3230, abs=5e-5)
-    assert digits.event_shape == (1, 8, 8) and digits.levels == 2 and digits.train.y.dtype == torch.int64
+    assert (
+        digits.event_shape == (1, 8, 8)
+        and digits.levels == 2
+        and digits.train.y.dtype == torch.int64
+    )
     assert "8x8" in digits.description and digits.licence == "CC BY 4.0"
 
 
 def test_digits_grey_levels_are_what_the_binary_ones_are_made_from():
     grey, binary = data.load("digits", levels=17), data.load("digits")
-    assert grey.train.x.dtype == torch.int64 and grey.train.x.min() == 0 and grey.train.x.max() == 16
+    assert (
+        grey.train.x.dtype == torch.int64 and grey.train.x.min() == 0 and grey.train.x.max() == 16
+    )
     assert torch.equal((grey.valid.x >= 8).float(), binary.valid.x)
     assert torch.equal(grey.test.y, binary.test.y)
 
@@ -69,7 +79,11 @@ def test_committed_split_is_stratified_and_follows_its_recipe(name, size):
 
 def test_breast_cancer_is_standardised_by_its_training_part_alone():
     cancer = data.load("breast_cancer")
-    assert cancer.event_shape == (30,) and cancer.levels is None and cancer.class_names == ("malignant", "benign")
+    assert (
+        cancer.event_shape == (30,)
+        and cancer.levels is None
+        and cancer.class_names == ("malignant", "benign")
+    )
     assert cancer.train.x.mean(0).abs().max() < 1e-5
     assert (cancer.train.x.std(0, correction=0) - 1).abs().max() < 1e-5
     assert cancer.valid.x.mean(0).abs().max() > 0.05
@@ -81,7 +95,9 @@ def test_sunspots_keep_the_series_and_cut_windows_in_time_order():
     sunspots = data.load("sunspots")
     assert sunspots.series.shape == (309,) and sunspots.years[[0, -1]].tolist() == [1700, 2008]
     assert sunspots.series.mean().item() == pytest.approx(49.752, abs=5e-4)
-    assert sunspots.event_shape == (24,) and [len(s) for s in (sunspots.train, sunspots.valid, sunspots.test)] == [
+    assert sunspots.event_shape == (24,) and [
+        len(s) for s in (sunspots.train, sunspots.valid, sunspots.test)
+    ] == [
         177,
         27,
         36,
@@ -96,7 +112,9 @@ def test_co2_fills_gaps_by_straight_lines_and_says_where():
     co2 = data.load("co2")
     assert len(co2.series) == 2284 and (~co2.observed).sum() == 59 and not co2.series.isnan().any()
     gap = int((~co2.observed).nonzero()[0])
-    assert co2.series[gap] == pytest.approx(((co2.series[gap - 1] + co2.series[gap + 1]) / 2).item())
+    assert co2.series[gap] == pytest.approx(
+        ((co2.series[gap - 1] + co2.series[gap + 1]) / 2).item()
+    )
     assert co2.years[0].item() == pytest.approx(1958 + 87 / 365) and co2.years.diff().min() > 0.015
     assert co2.event_shape == (52,) and co2.train.x.dtype == torch.float32
 
@@ -140,7 +158,9 @@ def test_data_that_come_with_another_package_are_checked(monkeypatch):
 
 
 def _idx(array: np.ndarray) -> bytes:
-    return gzip.compress(struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes())
+    return gzip.compress(
+        struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+    )
 
 
 @pytest.fixture
@@ -151,7 +171,8 @@ def small_mnist(here, monkeypatch):
     contents = [_idx(images), _idx(labels), _idx(images[:30]), _idx(labels[:30])]
     entry = data.registry()["mnist"]
     remote = tuple(
-        data_server.put_file(here / "mnist", file.name, c) for file, c in zip(entry.remote, contents, strict=True)
+        data_server.put_file(here / "mnist", file.name, c)
+        for file, c in zip(entry.remote, contents, strict=True)
     )
     monkeypatch.setitem(sets.REGISTRY, "mnist", replace(entry, remote=remote))
     return torch.from_numpy(images).unsqueeze(1).long()
@@ -164,7 +185,10 @@ def test_mnist_levels_and_split(small_mnist):
     assert (len(grey.train), len(grey.valid), len(grey.test)) == (50000, 10000, 30)
     assert torch.equal(grey.valid.x, small_mnist[50000:]) and grey.valid.y[:3].tolist() == [0, 1, 2]
     assert torch.equal(coarse.train.x, small_mnist[:50000] // 16)
-    assert torch.equal(binary.test.x, (small_mnist[:30] >= 128).float()) and binary.test.x.dtype == torch.float32
+    assert (
+        torch.equal(binary.test.x, (small_mnist[:30] >= 128).float())
+        and binary.test.x.dtype == torch.float32
+    )
 
 
 def test_a_file_that_is_no_idx_file_is_named(tmp_path):
@@ -188,7 +212,10 @@ def test_binarized_mnist_is_packed_once_and_the_text_removed(serve, here, monkey
     )
     assert data.status("binarized_mnist").bytes == 3 * len(text)
     loaded = data.load("binarized_mnist")
-    assert torch.equal(loaded.valid.x.flatten(1), torch.from_numpy(bits).float()) and loaded.train.y is None
+    assert (
+        torch.equal(loaded.valid.x.flatten(1), torch.from_numpy(bits).float())
+        and loaded.train.y is None
+    )
     folder = here / "binarized_mnist"
     assert [path.name for path in folder.iterdir()] == ["binarized_mnist.npz"]
     assert data.verify("binarized_mnist") == [folder / "binarized_mnist.npz"]
@@ -222,8 +249,16 @@ def test_real_mnist():
     mnist = data.load("mnist")
     assert time.perf_counter() - started < 5  # takes 0.7 s on an idle machine
     assert (len(mnist.train), len(mnist.valid), len(mnist.test)) == (50000, 10000, 10000)
-    assert mnist.train.y[:5].tolist() == [5, 0, 4, 1, 9] and mnist.test.y[:5].tolist() == [7, 2, 1, 0, 4]
-    assert torch.cat([mnist.train.x, mnist.valid.x]).mean().item() == pytest.approx(0.1323, abs=5e-5)
+    assert mnist.train.y[:5].tolist() == [5, 0, 4, 1, 9] and mnist.test.y[:5].tolist() == [
+        7,
+        2,
+        1,
+        0,
+        4,
+    ]
+    assert torch.cat([mnist.train.x, mnist.valid.x]).mean().item() == pytest.approx(
+        0.1323, abs=5e-5
+    )
 
 
 def test_real_binarized_mnist_is_the_published_text():

@@ -25,10 +25,21 @@ def register(monkeypatch):
 
     def put(file: RemoteFile) -> None:
         def loader(entry: DataSet) -> Data:
-            x = torch.frombuffer(bytearray(store.obtain(entry.name, entry.remote[0]).read_bytes()), dtype=torch.uint8)
-            return Data(**entry.about(), train=Split(x), valid=Split(x), test=Split(x), event_shape=(), levels=256)
+            x = torch.frombuffer(
+                bytearray(store.obtain(entry.name, entry.remote[0]).read_bytes()), dtype=torch.uint8
+            )
+            return Data(
+                **entry.about(),
+                train=Split(x),
+                valid=Split(x),
+                test=Split(x),
+                event_shape=(),
+                levels=256,
+            )
 
-        monkeypatch.setitem(sets.REGISTRY, "toy", DataSet("toy", loader, "a toy", "CC0", "here", (file,)))
+        monkeypatch.setitem(
+            sets.REGISTRY, "toy", DataSet("toy", loader, "a toy", "CC0", "here", (file,))
+        )
 
     return put
 
@@ -82,7 +93,9 @@ def test_a_damaged_file_is_named_and_fetched_anew(serve, register, here):
     path = data.fetch("toy")[0]
     path.write_bytes(GOOD[:-1])
     assert data.status("toy").state == "damaged"
-    with pytest.raises(ValueError, match=r"good\.bin is damaged \(102,399 bytes instead of 102,400\)"):
+    with pytest.raises(
+        ValueError, match=r"good\.bin is damaged \(102,399 bytes instead of 102,400\)"
+    ):
         data.verify("toy")
     with pytest.warns(UserWarning, match=r"good\.bin is damaged .* fetching it anew"):
         data.load("toy")
@@ -98,7 +111,10 @@ def test_a_damaged_file_that_cannot_be_replaced_stays_and_is_an_error(serve, reg
     file = serve("good.bin", GOOD)
     register(replace(file, urls=("http://127.0.0.1:9/good.bin",)))
     data_server.put_file(here / "toy", "good.bin", GOOD[:50])
-    with pytest.warns(UserWarning), pytest.raises(ValueError, match="is damaged(.|\n)*could not be fetched"):
+    with (
+        pytest.warns(UserWarning),
+        pytest.raises(ValueError, match="is damaged(.|\n)*could not be fetched"),
+    ):
         data.load("toy")
     assert (here / "toy" / "good.bin").read_bytes() == GOOD[:50]
 

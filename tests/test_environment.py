@@ -7,7 +7,9 @@ import pytest
 from armodels_lite import environment
 
 
-@pytest.mark.parametrize(("value", "expected"), [("true", True), ("1", True), ("", False), ("false", False)])
+@pytest.mark.parametrize(
+    ("value", "expected"), [("true", True), ("1", True), ("", False), ("false", False)]
+)
 def test_continuous_integration_is_recognised(monkeypatch, value, expected) -> None:
     monkeypatch.setenv("CI", value)
     assert environment.in_ci() is expected
@@ -19,7 +21,9 @@ def test_the_root_holds_the_notebooks_project_file() -> None:
 
 def test_a_package_without_its_checkout_is_named(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(environment, "__file__", str(tmp_path / "armodels_lite" / "environment.py"))
-    with pytest.raises(FileNotFoundError, match="no checkout of the course at .*clone the repository"):
+    with pytest.raises(
+        FileNotFoundError, match="no checkout of the course at .*clone the repository"
+    ):
         environment.course_root()
 
 
@@ -38,14 +42,23 @@ def test_chromium_in_a_usual_place_is_found(monkeypatch, tmp_path) -> None:
     monkeypatch.delenv("ARMODELS_CHROMIUM", raising=False)
     monkeypatch.setattr(environment.shutil, "which", lambda name: None)
     monkeypatch.setattr(environment.platform, "system", lambda: "Windows")
-    monkeypatch.setitem(environment.CHROMIUM_PLACES, "Windows", (str(tmp_path / "absent"), str(browser)))
+    monkeypatch.setitem(
+        environment.CHROMIUM_PLACES, "Windows", (str(tmp_path / "absent"), str(browser))
+    )
     assert environment.find_chromium() == str(browser)
 
 
 def test_doctor_reports_and_approves(capsys) -> None:
     assert environment.doctor()
     printed = capsys.readouterr().out
-    for word in ("Python", "torch", "device", "Data        digits", "Chromium", "OK: the course can run here."):
+    for word in (
+        "Python",
+        "torch",
+        "device",
+        "Data        digits",
+        "Chromium",
+        "OK: the course can run here.",
+    ):
         assert word in printed
 
 

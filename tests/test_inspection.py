@@ -109,6 +109,8 @@ def test_positions_outside(position: int) -> None:
 
 
 class Unnormalised(ar.FVSBN):
+    conditionals = (*ar.FVSBN.conditionals, ar.PiecewiseConstant)
+
     def _log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         return super()._log_prob(x, context) + math.log(1.25)
 

@@ -27,7 +27,15 @@ def test_lab_serves_the_course_behind_its_token(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        command = [sys.executable, "-m", "armodels_lite.cli", "lab", "--no-browser", "--port", str(port)]
+        command = [
+            sys.executable,
+            "-m",
+            "armodels_lite.cli",
+            "lab",
+            "--no-browser",
+            "--port",
+            str(port),
+        ]
         with running_lab(course_root(), tmp_path, command) as server:
             assert f":{port}/" not in server.url
             printed = (tmp_path / "lab.log").read_text(encoding="utf-8")

@@ -82,7 +82,10 @@ def decoded_by(decoder: type, model: ar.AutoregressiveModel) -> ar.Autoregressiv
 
 
 BUGS: dict[str, tuple[Callable[[], ar.AutoregressiveModel], list[Callable]]] = {
-    "FVSBN mask": (fvsbn_mask_off_by_one, [contract.check_normalisation, contract.check_samples_follow]),
+    "FVSBN mask": (
+        fvsbn_mask_off_by_one,
+        [contract.check_normalisation, contract.check_samples_follow],
+    ),
     "MADE mask": (made_mask_off_by_one, [contract.check_normalisation]),
     "one mask entry": (one_wrong_mask_entry, [contract.check_normalisation]),
     "late decoder": (
@@ -112,7 +115,9 @@ def test_the_suite_notices(name: str) -> None:
             check(build())
 
 
-@pytest.mark.parametrize("build", [fvsbn_mask_off_by_one, made_mask_off_by_one, one_wrong_mask_entry])
+@pytest.mark.parametrize(
+    "build", [fvsbn_mask_off_by_one, made_mask_off_by_one, one_wrong_mask_entry]
+)
 def test_causality_names_the_leak(build: Callable[[], ar.AutoregressiveModel]) -> None:
     model = build()
     with pytest.raises(AssertionError, match=r"conditional \d depends on variable \d"):

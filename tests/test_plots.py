@@ -25,23 +25,38 @@ FRAME = np.zeros((8, 8, 4), dtype=np.uint8)
 
 FIGURES: dict[str, Callable[[], Figure]] = {
     "image_grid": lambda: plots.image_grid(DIGITS, [f"label {k}" for k in range(10)], columns=5),
-    "image_grid rows": lambda: plots.image_grid(DIGITS[:6], columns=3, row_labels=["model", "test images"]),
-    "image_grid long titles": lambda: plots.image_grid(DIGITS[:4], ["-17.25 nats", "-123.45 nats", "a", "b"]),
+    "image_grid rows": lambda: plots.image_grid(
+        DIGITS[:6], columns=3, row_labels=["model", "test images"]
+    ),
+    "image_grid long titles": lambda: plots.image_grid(
+        DIGITS[:4], ["-17.25 nats", "-123.45 nats", "a", "b"]
+    ),
     "image_grid rgb": lambda: plots.image_grid(DIGITS.expand(-1, 3, -1, -1)[:4]),
     "heatmaps": lambda: plots.heatmaps(WEIGHTS, list("abc"), kind="diverging", label="weight"),
     "heatmaps numbers": lambda: plots.heatmaps(DIGITS[0, 0, :3, :3], numbers=True),
-    "matrix": lambda: plots.matrix(np.tri(6, k=-1), row_label="conditional", column_label="variable", numbers=True),
-    "matrix large": lambda: plots.matrix(np.tri(100) > 0, row_label="conditional", column_label="variable"),
+    "matrix": lambda: plots.matrix(
+        np.tri(6, k=-1), row_label="conditional", column_label="variable", numbers=True
+    ),
+    "matrix large": lambda: plots.matrix(
+        np.tri(100) > 0, row_label="conditional", column_label="variable"
+    ),
     "ordering_path": lambda: plots.ordering_path(orderings.hilbert((1, 8, 8)), (8, 8)),
     "ordering_path many": lambda: plots.ordering_path(
-        {name: orderings.make_ordering(name, (1, 8, 8)) for name in ("raster", "spiral", "random(3)", "reverse")},
+        {
+            name: orderings.make_ordering(name, (1, 8, 8))
+            for name in ("raster", "spiral", "random(3)", "reverse")
+        },
         (8, 8),
     ),
-    "frame_strip": lambda: plots.frame_strip({"image": [FRAME, FRAME]}, ["step 0", "step 1"], marks=[3, None]),
+    "frame_strip": lambda: plots.frame_strip(
+        {"image": [FRAME, FRAME]}, ["step 0", "step 1"], marks=[3, None]
+    ),
     "curves": lambda: plots.curves(
         {"train": [5, 4, 3], "validation": [5, 4, 3.01]}, references={"independent pixels": 4.5}
     ),
-    "bars": lambda: plots.bars({"FVSBN": 18.5, "NADE": 17.2}, errors={"NADE": 0.1}, highlight="NADE"),
+    "bars": lambda: plots.bars(
+        {"FVSBN": 18.5, "NADE": 17.2}, errors={"NADE": 0.1}, highlight="NADE"
+    ),
 }
 
 
@@ -52,7 +67,9 @@ def test_figure_is_deterministic_legible_and_leaves_settings_alone(name: str) ->
     assert plots.to_png(figure) == plots.to_png(FIGURES[name]())
     assert dict(matplotlib.rcParams) == before
     texts = [text for text in figure.findobj(Text) if text.get_text() and text.get_visible()]
-    assert all(text.get_fontsize() >= 11 for text in texts), [t.get_text() for t in texts if t.get_fontsize() < 11]
+    assert all(text.get_fontsize() >= 11 for text in texts), [
+        t.get_text() for t in texts if t.get_fontsize() < 11
+    ]
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -65,7 +82,10 @@ def test_nothing_is_cut_off_at_the_edge(name: str) -> None:
 
 def test_importing_the_package_loads_no_matplotlib() -> None:
     code = "import armodels_lite, sys; print([m for m in ('matplotlib', 'ipywidgets') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip()
+        == "[]"
+    )
 
 
 @pytest.mark.parametrize("name", ["ink", "probability", "sequential", "diverging"])
@@ -93,28 +113,39 @@ def test_image_grid_shows_zero_white_and_one_black() -> None:
 
 def test_image_grid_has_one_scale_for_all_images() -> None:
     images = torch.stack([torch.full((4, 4), 4.0), torch.full((4, 4), 16.0)])
-    picture = np.asarray(Image.open(io.BytesIO(plots.to_png(plots.image_grid(images)))).convert("L"))
+    picture = np.asarray(
+        Image.open(io.BytesIO(plots.to_png(plots.image_grid(images)))).convert("L")
+    )
     middle = picture[picture.shape[0] // 2]
     assert middle[len(middle) // 4] > 150 > 40 > middle[3 * len(middle) // 4]
 
 
 def test_heatmaps_share_a_scale_that_is_symmetric_for_weights() -> None:
     figure = plots.heatmaps([[[-1.0, 0.5]], [[0.25, 0.75]]], kind="diverging")
-    assert [picture.get_clim() for axes in figure.axes[:2] for picture in axes.images] == [(-1, 1), (-1, 1)]
+    assert [picture.get_clim() for axes in figure.axes[:2] for picture in axes.images] == [
+        (-1, 1),
+        (-1, 1),
+    ]
 
 
 def test_ordering_path_takes_channels_as_one_pixel() -> None:
     figure = plots.ordering_path(orderings.spiral((3, 4, 4)), (4, 4))
     numbers = [int(text.get_text()) for text in figure.axes[0].texts]
     assert numbers == list(range(16))
-    places = [(int(text.get_position()[1]), int(text.get_position()[0])) for text in figure.axes[0].texts]
+    places = [
+        (int(text.get_position()[1]), int(text.get_position()[0])) for text in figure.axes[0].texts
+    ]
     assert places[:5] == [(0, 0), (0, 1), (0, 2), (0, 3), (1, 3)]
 
 
 def test_labels_at_the_ends_of_curves_do_not_touch() -> None:
-    figure = plots.curves({"a": [1, 2, 3.0], "b": [1, 2, 3.001], "c": [1, 2, 2.999], "d": [0, 0, 0]})
+    figure = plots.curves(
+        {"a": [1, 2, 3.0], "b": [1, 2, 3.001], "c": [1, 2, 2.999], "d": [0, 0, 0]}
+    )
     figure.draw_without_rendering()
-    boxes = sorted((text.get_window_extent() for text in figure.axes[0].texts), key=lambda box: box.y0)
+    boxes = sorted(
+        (text.get_window_extent() for text in figure.axes[0].texts), key=lambda box: box.y0
+    )
     assert all(upper.y0 >= lower.y1 - 2 for lower, upper in itertools.pairwise(boxes))
 
 

@@ -70,7 +70,11 @@ def test_a_live_notebook_sees_one_line_that_ends_empty():
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
-    shown = [m for m in messages if m["msg_type"] in ("display_data", "update_display_data", "stream", "error")]
+    shown = [
+        m
+        for m in messages
+        if m["msg_type"] in ("display_data", "update_display_data", "stream", "error")
+    ]
     assert shown[0]["msg_type"] == "display_data"
     assert {m["msg_type"] for m in shown[1:]} == {"update_display_data"}
     texts = [message["content"]["data"]["text/plain"] for message in shown]

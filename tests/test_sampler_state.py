@@ -27,7 +27,9 @@ def test_stepping_to_the_end_is_sampling(name: str) -> None:
     assert torch.equal(torch.tensor(state.frame().values).view_as(state.x), state.x.double())
     expected = state.model.log_prob(state.x, state.context).item()
     assert state.frame().log_prob == pytest.approx(expected, abs=1e-9)
-    seeded = state.model.sample(1, context=state.context, generator=torch.Generator().manual_seed(3))
+    seeded = state.model.sample(
+        1, context=state.context, generator=torch.Generator().manual_seed(3)
+    )
     assert torch.equal(state.x, seeded)
 
 
@@ -106,13 +108,16 @@ def test_noise_class_and_temperature_change_the_image() -> None:
     state.go(state.total)
     state.renew(8)
     assert torch.equal(
-        state.x, state.model.sample(1, context=state.context, generator=torch.Generator().manual_seed(8))
+        state.x,
+        state.model.sample(1, context=state.context, generator=torch.Generator().manual_seed(8)),
     )
     state.set_context(0)
     assert torch.equal(state.x, sampled(state)) and int(state.context) == 0
     state.set_temperature(0.5)
     assert torch.equal(state.x, sampled(state, temperature=0.5))
-    assert state.frame().log_prob == pytest.approx(state.model.log_prob(state.x, state.context).item(), abs=1e-9)
+    assert state.frame().log_prob == pytest.approx(
+        state.model.log_prob(state.x, state.context).item(), abs=1e-9
+    )
     assert state.step == state.total
 
 
@@ -134,7 +139,9 @@ def test_sampling_leaves_the_training_mode() -> None:
 
 def test_vector_models_are_shown_as_images() -> None:
     model = randomised(ar.MADE((20,), hidden=(8,)))
-    state = SamplerState(model, image_shape=(4, 5), noise=torch.full((20,), 0.3, dtype=torch.float64))
+    state = SamplerState(
+        model, image_shape=(4, 5), noise=torch.full((20,), 0.3, dtype=torch.float64)
+    )
     assert state.shape == (1, 4, 5) and state.seed is None
     assert torch.equal(state.x, sampled(state))
 
@@ -146,7 +153,11 @@ def test_vector_models_are_shown_as_images() -> None:
         (lambda: SamplerState(ar.FVSBN((20,))), ValueError, "image_shape"),
         (lambda: SamplerState(ar.FVSBN((2, 3, 3))), ValueError, "image_shape"),
         (lambda: SamplerState(ar.FVSBN((20,)), image_shape=(3, 3)), ValueError, "20 variables"),
-        (lambda: SamplerState(ar.FVSBN((1, 2, 2)), noise=torch.ones(1, 1, 2, 2)), ValueError, "between 0 and 1"),
+        (
+            lambda: SamplerState(ar.FVSBN((1, 2, 2)), noise=torch.ones(1, 1, 2, 2)),
+            ValueError,
+            "between 0 and 1",
+        ),
         (lambda: SamplerState(ar.FVSBN((1, 2, 2)), noise=torch.rand(4)), ValueError, "noise"),
         (lambda: SamplerState(ar.FVSBN((1, 2, 2)), context=1), ValueError, "not conditional"),
         (lambda: SamplerState(ar.FVSBN((1, 2, 2), num_classes=3), context=3), ValueError, "0 to 2"),
@@ -161,7 +172,9 @@ def test_vector_models_are_shown_as_images() -> None:
         (lambda: state_of("classes").set_context(5), ValueError, "0 to 2"),
     ],
 )
-def test_bad_input_is_refused(call: Callable[[], object], error: type[Exception], message: str) -> None:
+def test_bad_input_is_refused(
+    call: Callable[[], object], error: type[Exception], message: str
+) -> None:
     with pytest.raises(error, match=message):
         call()
 
@@ -210,7 +223,9 @@ def test_sentence_of_a_binary_pixel() -> None:
     assert sentence(state.go(12), look, 64) == (
         "Step 12 of 64: row 1, column 4. p = 0.378, u = 0.250 < p, so the pixel becomes 1."
     )
-    assert sentence(state.go(13), look, 64).endswith("p = 0.378, u = 0.620 ≥ p, so the pixel becomes 0.")
+    assert sentence(state.go(13), look, 64).endswith(
+        "p = 0.378, u = 0.620 ≥ p, so the pixel becomes 0."
+    )
     state.paint(12, 0)
     assert sentence(state.go(12), look, 64).endswith(
         "u = 0.250 < p, so the draw would be 1; but the pixel is painted, so it becomes 0."
@@ -229,11 +244,17 @@ def test_sentence_of_levels_and_of_continuous_pixels() -> None:
     model = ar.FVSBN((1, 2, 2), conditional=ar.Categorical(4))
     state = SamplerState(model, noise=torch.tensor([0.3, 0.1, 0.9, 0.5]).view(1, 1, 2, 2))
     look = Look(model)
-    assert "p(1) = 0.250, cdf(0) = 0.250 ≤ u = 0.300 < cdf(1) = 0.500" in sentence(state.go(0), look, 4)
-    assert "p(0) = 0.250, u = 0.100 < cdf(0) = 0.250, so the pixel becomes 0." in sentence(state.go(1), look, 4)
+    assert "p(1) = 0.250, cdf(0) = 0.250 ≤ u = 0.300 < cdf(1) = 0.500" in sentence(
+        state.go(0), look, 4
+    )
+    assert "p(0) = 0.250, u = 0.100 < cdf(0) = 0.250, so the pixel becomes 0." in sentence(
+        state.go(1), look, 4
+    )
     model = ar.FVSBN((1, 2, 2), conditional=ar.GaussianMixture(1))
     state = SamplerState(model, noise=torch.full((1, 1, 2, 2), 0.5))
-    assert "u = 0.500 is the cdf at 0.000, so the pixel becomes 0.000." in sentence(state.go(0), Look(model), 4)
+    assert "u = 0.500 is the cdf at 0.000, so the pixel becomes 0.000." in sentence(
+        state.go(0), Look(model), 4
+    )
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -245,7 +266,12 @@ def test_chart_is_well_formed_at_every_step(name: str) -> None:
     for step in range(state.total):
         svg = ElementTree.fromstring(chart(state.go(step), look))
         assert svg.get("aria-label")
-        places = [float(item.get(key)) for item in svg.iter() for key in ("x", "x1", "x2") if item.get(key)]
+        places = [
+            float(item.get(key))
+            for item in svg.iter()
+            for key in ("x", "x1", "x2")
+            if item.get(key)
+        ]
         assert all(0 <= place <= 270 for place in places), "nothing is drawn outside the chart"
         for text in svg.iter("text"):  # nor a centred text, at 9 pixels a character
             half = 4.5 * len(text.text) if text.get("text-anchor") == "middle" else 0

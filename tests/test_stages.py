@@ -28,7 +28,9 @@ def test_no_notebook_is_a_failure(tmp_path, capsys) -> None:
 
 
 @pytest.mark.parametrize(("ci", "outcome"), [(True, "failed"), (False, "skipped")])
-def test_a_missing_chromium_fails_in_ci_and_is_shown_elsewhere(tmp_path, capsys, ci, outcome) -> None:
+def test_a_missing_chromium_fails_in_ci_and_is_shown_elsewhere(
+    tmp_path, capsys, ci, outcome
+) -> None:
     def never(*arguments, **options):
         raise AssertionError("the browser stage must not run without a browser")
 
@@ -37,7 +39,9 @@ def test_a_missing_chromium_fails_in_ci_and_is_shown_elsewhere(tmp_path, capsys,
     assert f"{outcome.upper()}: no Chromium found. Install it with" in capsys.readouterr().out
 
 
-def test_a_failing_command_fails_its_stage_and_the_others_run_all_the_same(tmp_path, monkeypatch) -> None:
+def test_a_failing_command_fails_its_stage_and_the_others_run_all_the_same(
+    tmp_path, monkeypatch
+) -> None:
     monkeypatch.setenv("MPLBACKEND", "something")
     seen = []
 
@@ -49,14 +53,23 @@ def test_a_failing_command_fails_its_stage_and_the_others_run_all_the_same(tmp_p
     second = stages.Stage("second", [["c"]], keep_backend=False)
     results = [stages.run_stage(stage, tmp_path, call) for stage in (first, second)]
     assert [result.outcome for result in results] == ["failed", "passed"]
-    assert seen == [(["a"], tmp_path, "Agg", "1"), (["b"], tmp_path, "Agg", "1"), (["c"], tmp_path, None, "1")]
+    assert seen == [
+        (["a"], tmp_path, "Agg", "1"),
+        (["b"], tmp_path, "Agg", "1"),
+        (["c"], tmp_path, None, "1"),
+    ]
 
 
 @pytest.mark.parametrize("code", [0, 1])
 def test_the_summary_names_every_stage_and_decides(monkeypatch, capsys, code) -> None:
-    chosen = [stages.Stage("one", [["x"]]), stages.Stage("two", [], "nothing here", obligatory=False)]
+    chosen = [
+        stages.Stage("one", [["x"]]),
+        stages.Stage("two", [], "nothing here", obligatory=False),
+    ]
     monkeypatch.setattr(stages, "stages", lambda root, fast: chosen)
-    monkeypatch.setattr(stages, "run_stage", lambda stage, root: run(stage, root, lambda *a, **k: code))
+    monkeypatch.setattr(
+        stages, "run_stage", lambda stage, root: run(stage, root, lambda *a, **k: code)
+    )
     assert stages.run_all() is (code == 0)
     summary = capsys.readouterr().out.split("=== summary ===")[1]
     assert ("passed" if code == 0 else "failed") in summary

@@ -56,7 +56,13 @@ def test_the_last_small_batch_counts_for_what_it_holds():
 def test_every_example_is_seen_once_an_epoch_in_changing_order():
     seen, x = [], torch.eye(6)
     model = Toy()
-    fit(model, x, epochs=2, batch_size=4, transform=lambda batch: seen.append(batch.argmax(1).tolist()) or batch)
+    fit(
+        model,
+        x,
+        epochs=2,
+        batch_size=4,
+        transform=lambda batch: seen.append(batch.argmax(1).tolist()) or batch,
+    )
     _, *parts = seen  # the first is the check of the data
     first, second = parts[0] + parts[1], parts[2] + parts[3]
     assert sorted(first) == sorted(second) == list(range(6)) and first != second
@@ -85,7 +91,10 @@ def test_leaves_the_global_random_state_and_the_modes_alone():
         torch.rand(1)
         raise RuntimeError("inside")
     assert torch.equal(torch.get_rng_state(), before)
-    assert seed_for(0, 1, "a") != seed_for(0, 1, "b") != seed_for(0, 2, "b") and seed_for(0, 1, "a") < 2**63
+    assert (
+        seed_for(0, 1, "a") != seed_for(0, 1, "b") != seed_for(0, 2, "b")
+        and seed_for(0, 1, "a") < 2**63
+    )
 
 
 def test_trains_even_where_gradients_are_switched_off():
@@ -116,7 +125,9 @@ def test_schedules():
     cosine = settings(schedule="cosine", warmup=4, learning_rate=2.0)
     rates = [learning_rate_at(step, 20, cosine) for step in range(20)]
     assert rates[:5] == [0.5, 1.0, 1.5, 2.0, 2.0] and rates[12] == pytest.approx(1.0)
-    assert all(a > b for a, b in itertools.pairwise(rates[4:])) and rates[-1] == pytest.approx(0.0192, abs=1e-4)
+    assert all(a > b for a, b in itertools.pairwise(rates[4:])) and rates[-1] == pytest.approx(
+        0.0192, abs=1e-4
+    )
     constant = settings(warmup=2, learning_rate=2.0)
     assert [learning_rate_at(step, 5, constant) for step in range(5)] == [1, 2, 2, 2, 2]
     history = fit(Toy(), bits(16), epochs=3, batch_size=4, schedule="cosine", learning_rate=1.0)
@@ -141,7 +152,10 @@ def test_the_model_ends_with_the_average_of_its_weights():
         return batch
 
     fit(plain, bits(), epochs=2, batch_size=10, learning_rate=0.1, transform=spy)
-    after = [*trace[2:], weights_of(plain)]  # trace[0] is the check of the data, trace[1] the beginning
+    after = [
+        *trace[2:],
+        weights_of(plain),
+    ]  # trace[0] is the check of the data, trace[1] the beginning
     average = trace[1]
     for step, weights in enumerate(after, start=1):
         decay = min(0.5, (1 + step) / (10 + step))
@@ -149,7 +163,9 @@ def test_the_model_ends_with_the_average_of_its_weights():
     fit(averaged, bits(), epochs=2, batch_size=10, learning_rate=0.1, ema=0.5)
     assert len(after) == 10
     for weight, expected in zip(weights_of(averaged), average, strict=True):
-        assert torch.allclose(weight, expected, atol=1e-6) and not torch.equal(weight, torch.zeros_like(weight))
+        assert torch.allclose(weight, expected, atol=1e-6) and not torch.equal(
+            weight, torch.zeros_like(weight)
+        )
 
 
 def test_average_follows_its_formula():
@@ -293,7 +309,9 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_weights():
     good, model = Toy(), Toy()
     fit(good, bits(), epochs=2, batch_size=10)
     model.hook = lambda call, loss: loss * math.nan if call == 13 else loss
-    with pytest.raises(FloatingPointError, match=r"loss became nan in epoch 3, step 3 of 5.*last good weights"):
+    with pytest.raises(
+        FloatingPointError, match=r"loss became nan in epoch 3, step 3 of 5.*last good weights"
+    ):
         fit(model, bits(), epochs=9, batch_size=10)
     assert same(weights_of(model), weights_of(good))
 
@@ -310,7 +328,10 @@ def test_with_validation_data_the_best_weights_so_far_are_the_good_ones():
 
 @pytest.mark.parametrize(
     ("clip", "message"),
-    [(1.0, "gradient became (inf|nan) in epoch 2, step 5 of 5"), (None, "no longer finite at the end of epoch 2")],
+    [
+        (1.0, "gradient became (inf|nan) in epoch 2, step 5 of 5"),
+        (None, "no longer finite at the end of epoch 2"),
+    ],
 )
 def test_a_gradient_that_is_not_finite_is_noticed_even_in_the_last_step(clip, message):
     good, model = Toy(), Toy()
@@ -359,7 +380,9 @@ def test_training_shows_nothing_where_nobody_looks(capfd):
 
 def test_importing_the_package_does_not_import_accelerate():
     code = "import sys, armodels_lite.training; print('accelerate' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "False"
 
 
@@ -369,9 +392,13 @@ def test_on_a_gpu(tmp_path):
     torch.manual_seed(0)
     model = ar.MADE((6,), hidden=(32,), seed=0)
     state = torch.cuda.get_rng_state()
-    history = fit(model, bits(), bits(seed=1), epochs=3, ema=0.9, clip=1.0, checkpoint=tmp_path, device="cuda")
+    history = fit(
+        model, bits(), bits(seed=1), epochs=3, ema=0.9, clip=1.0, checkpoint=tmp_path, device="cuda"
+    )
     assert model.device.type == "cpu" and torch.equal(torch.cuda.get_rng_state(), state)
-    assert evaluate(model, bits(seed=1)).nats == pytest.approx(history.valid_loss[history.best_epoch - 1], abs=1e-4)
+    assert evaluate(model, bits(seed=1)).nats == pytest.approx(
+        history.valid_loss[history.best_epoch - 1], abs=1e-4
+    )
     fit(model, bits(), epochs=2, precision="bfloat16")
     toy = Toy()
     toy.hook = lambda call, loss: loss * math.nan if call == 3 else loss

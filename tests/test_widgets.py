@@ -97,7 +97,10 @@ def sampler_of(name: str = "binary", **options: object) -> PixelSampler:
 
 
 def descendants(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
-    return [widget, *(found for child in getattr(widget, "children", ()) for found in descendants(child))]
+    return [
+        widget,
+        *(found for child in getattr(widget, "children", ()) for found in descendants(child)),
+    ]
 
 
 def find(widget: ipywidgets.Widget, description: str) -> ipywidgets.Widget:
@@ -145,7 +148,9 @@ def test_clicks_paint_and_shift_clicks_undo() -> None:
     value = sampler.state.frame().values.flat[2]
     press(sampler.image, {"pixel": 2, "action": "flip"})
     assert sampler.state.frame().values.flat[2] == 1 - value
-    assert sampler.image.frame != before and sampler.image.flags[2] == 1 and sampler.image.edited == 1
+    assert (
+        sampler.image.frame != before and sampler.image.flags[2] == 1 and sampler.image.edited == 1
+    )
     observed, mask = sampler.state.completion()
     assert torch.equal(sampler.state.x, sampled(sampler.state, observed=observed, mask=mask))
     press(sampler.image, {"pixel": 2, "action": "erase"})

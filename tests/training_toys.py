@@ -7,7 +7,16 @@ from torch import nn
 
 from armodels_lite.training import Settings
 
-OPTIONS = dict(epochs=6, batch_size=8, learning_rate=0.02, schedule="cosine", warmup=3, clip=1.0, ema=0.9, seed=7)
+OPTIONS = dict(
+    epochs=6,
+    batch_size=8,
+    learning_rate=0.02,
+    schedule="cosine",
+    warmup=3,
+    clip=1.0,
+    ema=0.9,
+    seed=7,
+)
 
 
 def bits(n: int = 50, size: int = 6, seed: int = 0) -> torch.Tensor:

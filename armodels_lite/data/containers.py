@@ -28,7 +28,9 @@ class Split:
 
     def __post_init__(self) -> None:
         if self.y is not None and len(self.y) != len(self.x):
-            raise ValueError(f"x holds {len(self.x)} examples and y {len(self.y)}; they must be as many")
+            raise ValueError(
+                f"x holds {len(self.x)} examples and y {len(self.y)}; they must be as many"
+            )
 
     def __len__(self) -> int:
         return len(self.x)

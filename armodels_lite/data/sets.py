@@ -58,7 +58,9 @@ def _load_digits(entry: DataSet, levels: int = 2) -> Data:
     from sklearn.datasets import load_digits
 
     raw = load_digits()
-    _as_published(raw.images, "51aa641716dc54df7cda17ac1b9bc24c2e97846b98914a2d56b3a0de2b4b2e53", entry)
+    _as_published(
+        raw.images, "51aa641716dc54df7cda17ac1b9bc24c2e97846b98914a2d56b3a0de2b4b2e53", entry
+    )
     images = torch.from_numpy(raw.images).unsqueeze(1)
     x = (images >= 8).float() if levels == 2 else images.long()
     train, valid, test = _committed_split(entry, x, torch.from_numpy(raw.target).long())
@@ -133,7 +135,10 @@ def packed_arrays(entry: DataSet) -> dict[str, np.ndarray]:
     if damaged:
         warnings.warn("; ".join(damaged) + "; making it anew", UserWarning, stacklevel=2)
     present = [find(entry.name, file)[0] for file in entry.remote]
-    paths = [before or obtain(entry.name, file) for before, file in zip(present, entry.remote, strict=True)]
+    paths = [
+        before or obtain(entry.name, file)
+        for before, file in zip(present, entry.remote, strict=True)
+    ]
     arrays = entry.packed.build(paths)
     write_packed(entry.name, entry.packed, arrays)
     for before, fetched in zip(present, paths, strict=True):
@@ -159,7 +164,9 @@ def _load_breast_cancer(entry: DataSet) -> FeatureData:
     from sklearn.datasets import load_breast_cancer
 
     raw = load_breast_cancer()
-    _as_published(raw.data * 1e6, "037f3d02fc78a7fe43f89321ab6ce15b39dcb91d878d4c01eeb6ac1c791385c3", entry)
+    _as_published(
+        raw.data * 1e6, "037f3d02fc78a7fe43f89321ab6ce15b39dcb91d878d4c01eeb6ac1c791385c3", entry
+    )
     features = torch.from_numpy(raw.data)
     mean, std = _statistics(features[_split_indices(entry, len(features))["train"]])
     x = ((features - mean) / std).float()
@@ -185,10 +192,16 @@ def _load_sunspots(entry: DataSet, window: int = 24) -> SeriesData:
     from statsmodels.datasets import sunspots
 
     table = sunspots.load_pandas().data
-    _as_published(table.to_numpy() * 10, "5c1894f4fbb72480016bcdb4e9291f6a472b15263b6069d59733108e1862e830", entry)
+    _as_published(
+        table.to_numpy() * 10,
+        "5c1894f4fbb72480016bcdb4e9291f6a472b15263b6069d59733108e1862e830",
+        entry,
+    )
     series = torch.tensor(table["SUNACTIVITY"].to_numpy(dtype=np.float64))
     years = torch.tensor(table["YEAR"].to_numpy(dtype=np.int64))
-    return _windows(entry, series, years, torch.ones(len(series), dtype=torch.bool), (1900, 1950), window)
+    return _windows(
+        entry, series, years, torch.ones(len(series), dtype=torch.bool), (1900, 1950), window
+    )
 
 
 def _load_co2(entry: DataSet, window: int = 52) -> SeriesData:
@@ -204,9 +217,13 @@ def _load_co2(entry: DataSet, window: int = 52) -> SeriesData:
     )
     week = np.arange(len(measured))
     filled = np.interp(week, week[observed], measured[observed])
-    years = table.index.year + (table.index.day_of_year - 1) / np.where(table.index.is_leap_year, 366, 365)
+    years = table.index.year + (table.index.day_of_year - 1) / np.where(
+        table.index.is_leap_year, 366, 365
+    )
     years = torch.tensor(years.to_numpy(dtype=np.float64))
-    return _windows(entry, torch.tensor(filled), years, torch.tensor(observed), (1985, 1993), window)
+    return _windows(
+        entry, torch.tensor(filled), years, torch.tensor(observed), (1985, 1993), window
+    )
 
 
 def _windows(
@@ -244,19 +261,27 @@ def _windows(
 
 def _accept(entry: DataSet, option: str, value: object, accepted: range | tuple[int, ...]) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value not in accepted:
-        choice = f"{accepted.start} to {accepted.stop - 1}" if isinstance(accepted, range) else accepted
-        raise ValueError(f"the data set {entry.name!r} has no {option}={value!r}; accepted: {choice}")
+        choice = (
+            f"{accepted.start} to {accepted.stop - 1}" if isinstance(accepted, range) else accepted
+        )
+        raise ValueError(
+            f"the data set {entry.name!r} has no {option}={value!r}; accepted: {choice}"
+        )
 
 
 def _as_published(values: np.ndarray, digest: str, entry: DataSet) -> None:
     """Data that come with another package must be those that split and stored results were made with."""
     if sha256(np.rint(values).astype("<i8").tobytes()).hexdigest() != digest:
-        raise ValueError(f"the installed {entry.source} holds other {entry.name!r} data than this course was made with")
+        raise ValueError(
+            f"the installed {entry.source} holds other {entry.name!r} data than this course was made with"
+        )
 
 
 def _split_indices(entry: DataSet, n: int) -> dict[str, torch.Tensor]:
     """The committed indices of valid and test; train has all others."""
-    stored = json.loads(files(__package__).joinpath("splits.json").read_text(encoding="utf-8"))[entry.name]
+    stored = json.loads(files(__package__).joinpath("splits.json").read_text(encoding="utf-8"))[
+        entry.name
+    ]
     rest = torch.ones(n, dtype=torch.bool)
     rest[stored["valid"] + stored["test"]] = False
     return {
@@ -341,9 +366,19 @@ _ENTRIES = (
         licence="CC BY-SA 3.0 (as MNIST)",
         source="R. Salakhutdinov, I. Murray (2008), as distributed by H. Larochelle",
         remote=(
-            _amat_file("train", "ad693b29f94c14277b095f5238ddefbbdaaae0939789dd2f4f0205278cee3e4d", 78400000),
-            _amat_file("valid", "1de3d397c40fe8eeb33dafd4099a1f665ec01e96d9be234aaeeac8a34930e2e2", 15680000),
-            _amat_file("test", "e6687bfea3f820c174f33b7865140b2a2dd2930ef786f35d45795fc193b5ab2c", 15680000),
+            _amat_file(
+                "train",
+                "ad693b29f94c14277b095f5238ddefbbdaaae0939789dd2f4f0205278cee3e4d",
+                78400000,
+            ),
+            _amat_file(
+                "valid",
+                "1de3d397c40fe8eeb33dafd4099a1f665ec01e96d9be234aaeeac8a34930e2e2",
+                15680000,
+            ),
+            _amat_file(
+                "test", "e6687bfea3f820c174f33b7865140b2a2dd2930ef786f35d45795fc193b5ab2c", 15680000
+            ),
         ),
         packed=PackedFile(
             name="binarized_mnist.npz",

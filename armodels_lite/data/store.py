@@ -95,7 +95,9 @@ def find(dataset: str, file: RemoteFile, quick: bool = False) -> tuple[Path | No
     return None, damaged
 
 
-def find_packed(dataset: str, packed: PackedFile) -> tuple[Path | None, dict[str, np.ndarray], list[str]]:
+def find_packed(
+    dataset: str, packed: PackedFile
+) -> tuple[Path | None, dict[str, np.ndarray], list[str]]:
     """As `find`, with the arrays in the good copy (empty where there is none)."""
     damaged = []
     for path in _candidates(dataset, packed.name):
@@ -161,7 +163,9 @@ def _writable_folder(dataset: str) -> Path:
             target.mkdir(parents=True, exist_ok=True)
             return target
     tried = " nor ".join(str(folder / dataset) for folder in folders())
-    raise PermissionError(f"can write neither to {tried}; set {VARIABLE} to a folder that can be written to")
+    raise PermissionError(
+        f"can write neither to {tried}; set {VARIABLE} to a folder that can be written to"
+    )
 
 
 def _beside(target: Path) -> Path:

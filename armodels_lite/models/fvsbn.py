@@ -41,7 +41,9 @@ class FVSBN(AutoregressiveModel):
         ordering: str | Sequence[int] | Tensor = "raster",
         num_classes: int | None = None,
     ) -> None:
-        super().__init__(event_shape, conditional=conditional, ordering=ordering, num_classes=num_classes)
+        super().__init__(
+            event_shape, conditional=conditional, ordering=ordering, num_classes=num_classes
+        )
         outputs, features = self.conditional.num_params, self.conditional.num_features
         mask = degree_mask(self.rank, self.rank, strict=True)
         self.linear = MaskedLinear(expand_mask(mask, outputs, features))
@@ -66,6 +68,8 @@ class FVSBN(AutoregressiveModel):
 
 class FVSBNDecoder(Decoder):
     """Keeps the running logits of all variables: a value adds its column once, to the variables after it."""
+
+    state = ("x", "_running")
 
     def _start(self) -> None:
         model, order = self.model, self.model.ordering

@@ -64,7 +64,10 @@ class MADE(AutoregressiveModel):
         masks[0] = expand_mask(masks[0], 1, features)
         masks[-1] = expand_mask(masks[-1], outputs, 1)
         self.layers = nn.ModuleList(
-            [*(MaskedLinear(mask, gain=math.sqrt(2)) for mask in masks[:-1]), MaskedLinear(masks[-1])]
+            [
+                *(MaskedLinear(mask, gain=math.sqrt(2)) for mask in masks[:-1]),
+                MaskedLinear(masks[-1]),
+            ]
         )
         with torch.no_grad():
             self.layers[-1].bias.copy_(self.conditional.initial_params().repeat(self.num_variables))
@@ -93,7 +96,9 @@ class MADE(AutoregressiveModel):
         """What the context adds to a layer, (B, units); None for an unconditional model."""
         if self.context_biases is None:
             return None
-        return self.context_biases[layer](context if self.num_classes is not None else context.flatten(1))
+        return self.context_biases[layer](
+            context if self.num_classes is not None else context.flatten(1)
+        )
 
     def params(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         features = self.conditional.features(x, self.dtype).flatten(1)  # (B, T F)
@@ -120,10 +125,16 @@ class MADEDecoder(Decoder):
     of the masked weights: no gather, no masked entry is ever multiplied. Activations are kept as (units, n).
     """
 
+    state = ("x", "_features", "_hidden")
+
     def _start(self) -> None:
         model = self.model
         conditional, order = model.conditional, model.ordering
-        size, outputs, features = model.num_variables, conditional.num_params, conditional.num_features
+        size, outputs, features = (
+            model.num_variables,
+            conditional.num_params,
+            conditional.num_features,
+        )
         # Permutations of the units of every layer: variables by their step, hidden units by degree.
         orders = [
             order,
@@ -146,13 +157,13 @@ class MADEDecoder(Decoder):
         if model.direct is not None:
             weight = model.direct.masked_weight()
             self._direct = weight[_expanded(order, outputs)][:, _expanded(order, features)]
-        self._features = torch.zeros(size * features, self.n, dtype=model.dtype, device=model.device)
-        self._hidden = [torch.zeros(units, self.n, dtype=model.dtype, device=model.device) for units in model.hidden]
-
-    def fork(self) -> Decoder:
-        twin = super().fork()
-        twin._hidden = [h.clone() for h in self._hidden]
-        return twin
+        self._features = torch.zeros(
+            size * features, self.n, dtype=model.dtype, device=model.device
+        )
+        self._hidden = [
+            torch.zeros(units, self.n, dtype=model.dtype, device=model.device)
+            for units in model.hidden
+        ]
 
     def _params(self) -> Tensor:
         outputs, features = self.model.conditional.num_params, self.model.conditional.num_features
@@ -170,13 +181,17 @@ class MADEDecoder(Decoder):
     def _observed(self, x_t: Tensor) -> None:
         conditional = self.model.conditional
         width = conditional.num_features
-        self._features[(self.t - 1) * width : self.t * width] = conditional.features(x_t, self._features.dtype).T
+        self._features[(self.t - 1) * width : self.t * width] = conditional.features(
+            x_t, self._features.dtype
+        ).T
         self._activate(self.t - 1, self.t)
 
     def _activate(self, before: int, t: int) -> None:
         """Compute the hidden units whose degree lies in before + 1 .. t."""
         below, known = self._features, t * self.model.conditional.num_features
-        for h, weight, bias, ends in zip(self._hidden, self._weights[:-1], self._biases[:-1], self._ends, strict=True):
+        for h, weight, bias, ends in zip(
+            self._hidden, self._weights[:-1], self._biases[:-1], self._ends, strict=True
+        ):
             ready = slice(ends[before], ends[t])
             if ready.start < ready.stop:
                 h[ready] = torch.addmm(bias[ready], weight[ready, :known], below[:known]).relu()
@@ -200,5 +215,7 @@ def _expanded(order: Tensor, width: int) -> Tensor:
 
 def _layer_sizes(hidden: Sequence[int]) -> tuple[int, ...]:
     if isinstance(hidden, (int, str)) or not all(isinstance(h, int) and h > 0 for h in hidden):
-        raise ValueError(f"hidden must be a tuple of positive ints such as (500, 500), got {hidden!r}")
+        raise ValueError(
+            f"hidden must be a tuple of positive ints such as (500, 500), got {hidden!r}"
+        )
     return tuple(hidden)

@@ -8,8 +8,9 @@ the running sum by subtraction, so memory does not grow with batch x variables x
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -53,8 +54,10 @@ class NADE(AutoregressiveModel):
         ordering: str | Sequence[int] | Tensor = "raster",
         num_classes: int | None = None,
     ) -> None:
-        super().__init__(event_shape, conditional=conditional, ordering=ordering, num_classes=num_classes)
-        if not isinstance(hidden, int) or hidden < 1:
+        super().__init__(
+            event_shape, conditional=conditional, ordering=ordering, num_classes=num_classes
+        )
+        if type(hidden) is not int or hidden < 1:
             raise ValueError(f"hidden must be a positive int, got {hidden!r}")
         size, outputs, features = (
             self.num_variables,
@@ -82,7 +85,9 @@ class NADE(AutoregressiveModel):
         features = self.conditional.features(x.flatten(1), self.dtype)  # (B, T, F)
         in_order = features.transpose(0, 1)[self.ordering]  # (T, B, F)
         a = self.initial_sum(len(x), context)
-        out = _NADEPass.apply(in_order, self.W[self.ordering], a, self.V[self.ordering])  # (T, B, P)
+        out = _NADEPass.apply(
+            in_order, self.W[self.ordering], a, self.V[self.ordering]
+        )  # (T, B, P)
         params = out[self.rank].transpose(0, 1) + self.b  # (B, T, P)
         if self.class_b is not None:
             params = params + self.class_b(context).view_as(params)
@@ -92,6 +97,17 @@ class NADE(AutoregressiveModel):
         return NADEDecoder(self, n, context)
 
 
+def _without_autocast(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Keeps the dtype of the arguments also under autocast: a sum over hundreds of steps needs all its digits."""
+
+    @functools.wraps(function)
+    def wrapped(ctx: Any, first: Tensor, *others: Tensor) -> Any:
+        with torch.autocast(first.device.type, enabled=False):
+            return function(ctx, first, *others)
+
+    return wrapped
+
+
 class _NADEPass(torch.autograd.Function):
     """V_t sigmoid(a_t) for all t, everything in drawing order.
 
@@ -99,54 +115,71 @@ class _NADEPass(torch.autograd.Function):
     """
 
     @staticmethod
-    @torch.amp.custom_fwd(device_type="cuda", cast_inputs=torch.float32)
+    @_without_autocast
     def forward(ctx: Any, x: Tensor, W: Tensor, a: Tensor, V: Tensor) -> Tensor:
         out = x.new_empty(len(x), x.shape[1], V.shape[1])
-        h = a.new_empty(BLOCK, *a.shape)
-        for out_, x_, W_, V_ in zip(*(tensor.split(BLOCK) for tensor in (out, x, W, V)), strict=True):
-            a = _hidden(a, x_, W_, h)
-            torch.bmm(h[: len(x_)], V_.transpose(1, 2), out=out_)
+        work = _Block(a)
+        for out_, x_, W_, V_ in zip(
+            *(tensor.split(BLOCK) for tensor in (out, x, W, V)), strict=True
+        ):
+            a = work.fill(a, x_, W_)
+            torch.bmm(work.h[: len(x_)], V_.transpose(1, 2), out=out_)
         ctx.save_for_backward(x, W, V, a)
         return out
 
     @staticmethod
     @once_differentiable
-    @torch.amp.custom_bwd(device_type="cuda")
+    @_without_autocast
     def backward(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, Tensor, Tensor, Tensor]:
         x, W, V, a = ctx.saved_tensors
         grad_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None
         grad_W, grad_V, grad_a = torch.empty_like(W), torch.empty_like(V), torch.zeros_like(a)
-        buffers = [a.new_empty(BLOCK, *a.shape) for _ in range(3)]
+        work, grad_h, later = _Block(a), a.new_empty(BLOCK, *a.shape), a.new_empty(BLOCK, *a.shape)
+        grad_slots, later_slots = grad_h.unbind(), later.unbind()
         for start in reversed(range(0, len(x), BLOCK)):
             block = slice(start, start + BLOCK)
-            h, grad_h, later = (buffer[: len(x[block])] for buffer in buffers)
+            x_, W_, V_, grad_ = x[block], W[block], V[block], grad_out[block]
+            steps = len(x_)
             # The running sum at the block's start: what the block added is taken away again.
-            a = a - x[block].transpose(0, 1).flatten(1) @ W[block].flatten(0, 1)
-            _hidden(a, x[block], W[block], h)
-            torch.bmm(grad_out[block].transpose(1, 2), h, out=grad_V[block])
-            _products(grad_out[block], V[block], out=grad_h)
-            torch.ops.aten.sigmoid_backward(grad_h, h, grad_input=grad_h)
-            grad_a = _sums_from_the_end(grad_h, grad_a, later)
-            torch.bmm(x[block].transpose(1, 2), later, out=grad_W[block])
+            a = a - x_.transpose(0, 1).flatten(1) @ W_.flatten(0, 1)
+            work.fill(a, x_, W_)
+            h, grad = work.h[:steps], grad_h[:steps]
+            torch.bmm(grad_.transpose(1, 2), h, out=grad_V[block])
+            _product(grad_, V_, out=grad)
+            torch.ops.aten.sigmoid_backward(grad, h, grad_input=grad)
+            # later[k] is what the steps after k send into the running sum.
+            later_slots[steps - 1].copy_(grad_a)
+            for k in range(steps - 1, 0, -1):
+                torch.add(later_slots[k], grad_slots[k], out=later_slots[k - 1])
+            torch.add(later_slots[0], grad_slots[0], out=grad_a)
+            torch.bmm(x_.transpose(1, 2), later[:steps], out=grad_W[block])
             if grad_x is not None:
-                torch.bmm(later, W[block].transpose(1, 2), out=grad_x[block])
+                torch.bmm(later[:steps], W_.transpose(1, 2), out=grad_x[block])
         return grad_x, grad_W, grad_a, grad_V
 
 
-def _hidden(a: Tensor, x: Tensor, W: Tensor, h: Tensor) -> Tensor:
-    """From the running sum a (B, H) before a block: writes h of each of its steps, returns the sum after it."""
-    # With one feature a variable the product is an outer one, which elementwise code does in a single sweep.
-    add_product = torch.addcmul if x.shape[2] == 1 else torch.addmm
-    sums = h[: len(x)].unbind()
-    sums[0].copy_(a)
-    for before, after, x_t, W_t in zip(sums, sums[1:], x, W, strict=False):
-        add_product(before, x_t, W_t, out=after)
-    after_block = add_product(sums[-1], x[-1], W[-1])
-    torch.sigmoid(h, out=h)
-    return after_block
+class _Block:
+    """Memory for the hidden units h (BLOCK, B, H) of a few steps, used again for each block."""
+
+    def __init__(self, a: Tensor) -> None:
+        self.h = a.new_empty(BLOCK, *a.shape)
+        self.slots = self.h.unbind()
+
+    def fill(self, a: Tensor, x: Tensor, W: Tensor) -> Tensor:
+        """From the running sum a (B, H) before a block: h of each of its steps. Returns the sum after it."""
+        # With one feature a variable the product is an outer one, which elementwise code does in one sweep.
+        add_product = torch.addcmul if x.shape[2] == 1 else torch.addmm
+        last = len(x) - 1
+        self.slots[0].copy_(a)
+        for k, (x_t, W_t) in enumerate(zip(x[:last].unbind(), W[:last].unbind(), strict=True)):
+            add_product(self.slots[k], x_t, W_t, out=self.slots[k + 1])
+        after = add_product(self.slots[last], x[last], W[last])
+        h = self.h[: last + 1]
+        torch.sigmoid(h, out=h)
+        return after
 
 
-def _products(left: Tensor, right: Tensor, out: Tensor) -> None:
+def _product(left: Tensor, right: Tensor, out: Tensor) -> None:
     """Batched left (K, B, P) @ right (K, P, H); for P = 1 an elementwise product is faster."""
     if left.shape[2] == 1:
         torch.mul(left, right, out=out)
@@ -154,17 +187,10 @@ def _products(left: Tensor, right: Tensor, out: Tensor) -> None:
         torch.bmm(left, right, out=out)
 
 
-def _sums_from_the_end(terms: Tensor, last: Tensor, later: Tensor) -> Tensor:
-    """Writes later[k] = last + the terms after k; returns later[0] + terms[0]."""
-    slots = later.unbind()
-    slots[-1].copy_(last)
-    for after, before, term in zip(slots[:0:-1], slots[-2::-1], terms.unbind()[:0:-1], strict=True):
-        torch.add(after, term, out=before)
-    return slots[0] + terms[0]
-
-
 class NADEDecoder(Decoder):
     """Keeps the running sum: a value adds its column of W, O(hidden) work a step."""
+
+    state = ("x", "_a")
 
     def _start(self) -> None:
         model, order = self.model, self.model.ordering
@@ -183,7 +209,9 @@ class NADEDecoder(Decoder):
 
     def _restart(self, values: Tensor, t: int) -> None:
         features = self.model.conditional.features(values, self._a.dtype).flatten(1)
-        self._a = self.model.initial_sum(self.n, self.context) + features @ self._W[:t].flatten(0, 1)
+        self._a = self.model.initial_sum(self.n, self.context) + features @ self._W[:t].flatten(
+            0, 1
+        )
 
 
 def _uniform(shape: tuple[int, ...], fan_in: int) -> Tensor:

@@ -23,7 +23,9 @@ class IndependentBernoulli(AutoregressiveModel):
     tensor([0.6667, 0.3333])
     """
 
-    def __init__(self, event_shape: Sequence[int], *, ordering: str | Sequence[int] | Tensor = "raster") -> None:
+    def __init__(
+        self, event_shape: Sequence[int], *, ordering: str | Sequence[int] | Tensor = "raster"
+    ) -> None:
         super().__init__(event_shape, ordering=ordering)
         self.logits = nn.Parameter(torch.zeros(self.event_shape))
 
@@ -44,7 +46,9 @@ class IndependentBernoulli(AutoregressiveModel):
         """
         self.check(x)
         if len(x) == 0 or pseudocount < 0:
-            raise ValueError(f"counting needs events and a pseudocount >= 0, got {len(x)} events and {pseudocount}")
+            raise ValueError(
+                f"counting needs events and a pseudocount >= 0, got {len(x)} events and {pseudocount}"
+            )
         ones, zeros = x.sum(0) + pseudocount, (1 - x).sum(0) + pseudocount
         self.logits.copy_(ones.log() - zeros.log())
         return self

@@ -47,10 +47,14 @@ def curves(
     for index, (name, values) in enumerate(lines.items()):
         places = np.arange(1, len(values) + 1) if x is None else as_array(x, "x", 1)
         if len(places) != len(values):
-            raise ValueError(f"series {name!r} has {len(values)} values for {len(places)} places on the x axis")
+            raise ValueError(
+                f"series {name!r} has {len(values)} values for {len(places)} places on the x axis"
+            )
         colour = COLOURS[index % len(COLOURS)]
         marker = "o" if len(values) == 1 else None
-        axes.plot(places, values, color=colour, linestyle=DASHES[index % len(DASHES)], marker=marker)
+        axes.plot(
+            places, values, color=colour, linestyle=DASHES[index % len(DASHES)], marker=marker
+        )
         ends.append((name, float(values[-1]), colour))
         right = max(right, float(places[-1]))
     for name, value in (references or {}).items():
@@ -67,7 +71,9 @@ def curves(
 def _label_ends(axes: Axes, ends: list[tuple[str, float, str]], height: float) -> None:
     """Write each name to the right of the axes at its line's last height, moved apart where they would touch."""
     low, high = axes.get_ylim()
-    line_height = (high - low) * 0.25 / max(height - 0.9, 0.5)  # a quarter inch, in units of the y axis
+    line_height = (
+        (high - low) * 0.25 / max(height - 0.9, 0.5)
+    )  # a quarter inch, in units of the y axis
     places = _moved_apart([min(max(value, low), high) for _, value, _ in ends], line_height)
     for (name, _, colour), place in zip(ends, places, strict=True):
         axes.annotate(
@@ -132,9 +138,13 @@ def bars(
     """
     names, errors = list(values), dict(errors or {})
     lengths = as_array(list(values.values()), "values", 1)
-    unknown = [name for name in [*errors, *([highlight] if highlight else [])] if name not in values]
+    unknown = [
+        name for name in [*errors, *([highlight] if highlight else [])] if name not in values
+    ]
     if unknown:
-        raise ValueError(f"no value is given for {', '.join(map(repr, unknown))}; names are {names}")
+        raise ValueError(
+            f"no value is given for {', '.join(map(repr, unknown))}; names are {names}"
+        )
     figure, ((axes,),) = new_figure(width=width, height=0.75 + 0.42 * len(names))
     places = np.arange(len(names))
     colours = [COLOURS[0] if highlight in (None, name) else FRAME for name in names]
@@ -143,7 +153,13 @@ def bars(
     shown = [i for i in places if half[i]]
     if shown:
         axes.errorbar(
-            lengths[shown], shown, xerr=[half[i] for i in shown], fmt="none", ecolor="black", capsize=3, lw=1.5
+            lengths[shown],
+            shown,
+            xerr=[half[i] for i in shown],
+            fmt="none",
+            ecolor="black",
+            capsize=3,
+            lw=1.5,
         )
     for place, length, error in zip(places, lengths, half, strict=True):
         text = f"{length:.{digits}f}" + (f" ± {error:.{digits}f}" if error else "")

@@ -12,7 +12,17 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from .style import COLOURS, FRAME, INK, WIDTH, as_array, colour_map, in_style, new_figure, strip_frame
+from .style import (
+    COLOURS,
+    FRAME,
+    INK,
+    WIDTH,
+    as_array,
+    colour_map,
+    in_style,
+    new_figure,
+    strip_frame,
+)
 
 __all__ = ["frame_strip", "heatmaps", "image_grid", "matrix", "ordering_path"]
 
@@ -60,7 +70,11 @@ def image_grid(
     tile_height, tile_width = tiles.shape[1:3]
     gap = 0.1 * tile_width
     margin = 0.1 + (max(map(_text_width, row_labels)) if row_labels else 0.0)
-    column = max([COLUMN, *map(_text_width, titles or [])]) if width is None else (width - margin) / columns
+    column = (
+        max([COLUMN, *map(_text_width, titles or [])])
+        if width is None
+        else (width - margin) / columns
+    )
     scale = column / (tile_width + gap)  # inches a pixel
     above = gap if titles is None else LINE / scale  # room over an image
     pitch = tile_width + gap, tile_height + above
@@ -71,12 +85,23 @@ def image_grid(
         x, y = index % columns * pitch[0], index // columns * pitch[1] + above
         extent = (x, x + tile_width, y + tile_height, y)
         axes.imshow(tile, extent=extent, cmap=colour_map(colours), vmin=low, vmax=high)
-        axes.add_patch(Rectangle((x, y), tile_width, tile_height, fill=False, edgecolor=FRAME, linewidth=0.8))
+        axes.add_patch(
+            Rectangle((x, y), tile_width, tile_height, fill=False, edgecolor=FRAME, linewidth=0.8)
+        )
         if titles is not None:
-            axes.text(x + tile_width / 2, y - 0.05 / scale, titles[index], ha="center", va="bottom", fontsize=11)
+            axes.text(
+                x + tile_width / 2,
+                y - 0.05 / scale,
+                titles[index],
+                ha="center",
+                va="bottom",
+                fontsize=11,
+            )
     for row, label in enumerate(row_labels or []):
         middle = row * pitch[1] + above + tile_height / 2
-        axes.annotate(label, (-gap, middle), ha="right", va="center", fontsize=11, annotation_clip=False)
+        axes.annotate(
+            label, (-gap, middle), ha="right", va="center", fontsize=11, annotation_clip=False
+        )
     axes.set_xlim(-gap / 2, columns * pitch[0] - gap / 2)
     axes.set_ylim(rows * pitch[1] + 0.025 / scale, -0.025 / scale)
     strip_frame(axes)
@@ -96,9 +121,13 @@ def _tiles(images: Any) -> np.ndarray:
     if tiles.shape[1] == 1:
         return tiles[:, 0]
     if tiles.shape[1] != 3:
-        raise ValueError(f"images must be (B, H, W), (B, 1, H, W) or (B, 3, H, W), got {tiles.shape}")
+        raise ValueError(
+            f"images must be (B, H, W), (B, 1, H, W) or (B, 3, H, W), got {tiles.shape}"
+        )
     if tiles.min() < 0 or tiles.max() > 255:
-        raise ValueError(f"RGB values must lie in 0..1 or 0..255, got {tiles.min():g} to {tiles.max():g}")
+        raise ValueError(
+            f"RGB values must lie in 0..1 or 0..255, got {tiles.min():g} to {tiles.max():g}"
+        )
     return np.moveaxis(tiles / (255 if tiles.max() > 1 else 1), 1, -1)
 
 
@@ -136,19 +165,33 @@ def frame_strip(
     column = min((width - 0.1) / len(titles), 1.6)
     row_height = column * height / across + LINE
     figure, axes = new_figure(
-        len(rows), len(titles), width=column * len(titles) + 0.1, height=len(rows) * row_height + LINE
+        len(rows),
+        len(titles),
+        width=column * len(titles) + 0.1,
+        height=len(rows) * row_height + LINE,
     )
     for line, (name, pictures) in zip(axes, rows.items(), strict=True):
         for place, picture, mark in zip(line, pictures, marks, strict=True):
             strip_frame(place)
-            hatched = {"facecolor": "white", "edgecolor": "#CFCFCF", "hatch": "/////", "linewidth": 0}
+            hatched = {
+                "facecolor": "white",
+                "edgecolor": "#CFCFCF",
+                "hatch": "/////",
+                "linewidth": 0,
+            }
             place.add_patch(Rectangle((-0.5, -0.5), across, height, **hatched))
             place.imshow(picture, zorder=1)
-            place.add_patch(Rectangle((-0.5, -0.5), across, height, fill=False, edgecolor=FRAME, linewidth=0.8))
+            place.add_patch(
+                Rectangle((-0.5, -0.5), across, height, fill=False, edgecolor=FRAME, linewidth=0.8)
+            )
             if mark is not None:
                 corner = (mark % across - 0.5, mark // across - 0.5)
-                place.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor="white", linewidth=4, zorder=2))
-                place.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=COLOURS[1], linewidth=2, zorder=3))
+                place.add_patch(
+                    Rectangle(corner, 1, 1, fill=False, edgecolor="white", linewidth=4, zorder=2)
+                )
+                place.add_patch(
+                    Rectangle(corner, 1, 1, fill=False, edgecolor=COLOURS[1], linewidth=2, zorder=3)
+                )
         line[0].set_title(name, loc="left", fontsize=11, pad=4)
     for place, title in zip(axes[-1], titles, strict=True):
         place.set_xlabel(title, fontsize=11)
@@ -210,13 +253,20 @@ def heatmaps(
 
 
 def _panels(arrays: Any) -> list[np.ndarray]:
-    if isinstance(arrays, (list, tuple)) and arrays and not np.isscalar(arrays[0]) and np.ndim(arrays[0]) == 2:
+    if (
+        isinstance(arrays, (list, tuple))
+        and arrays
+        and not np.isscalar(arrays[0])
+        and np.ndim(arrays[0]) == 2
+    ):
         return [as_array(array, f"array {index}", 2) for index, array in enumerate(arrays)]
     panels = as_array(arrays, "arrays", (2, 3))
     return [panels] if panels.ndim == 2 else list(panels)
 
 
-def _scale(panels: Sequence[np.ndarray], kind: str, vmin: float | None, vmax: float | None) -> tuple[float, float]:
+def _scale(
+    panels: Sequence[np.ndarray], kind: str, vmin: float | None, vmax: float | None
+) -> tuple[float, float]:
     low, high = min(panel.min() for panel in panels), max(panel.max() for panel in panels)
     if kind == "diverging":
         high = max(abs(low), abs(high)) or 1.0
@@ -230,13 +280,17 @@ def _scale(panels: Sequence[np.ndarray], kind: str, vmin: float | None, vmax: fl
 def _write_numbers(axes: Axes, array: np.ndarray, colours: Any, low: float, high: float) -> None:
     """Values in the cells, in black or white, whichever stands out."""
     if array.size > MAX_NUMBERS:
-        raise ValueError(f"numbers are readable in up to {MAX_NUMBERS} cells, and this array has {array.size}")
+        raise ValueError(
+            f"numbers are readable in up to {MAX_NUMBERS} cells, and this array has {array.size}"
+        )
     whole = bool((array == array.round()).all())
     for (row, column), value in np.ndenumerate(array):
         red, green, blue, _ = colours((value - low) / (high - low))
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
         text = f"{value:.0f}" if whole else f"{value:.2f}"
-        axes.text(column, row, text, ha="center", va="center", fontsize=11, color="white" if dark else INK)
+        axes.text(
+            column, row, text, ha="center", va="center", fontsize=11, color="white" if dark else INK
+        )
 
 
 @in_style
@@ -266,7 +320,9 @@ def matrix(
     rows, columns = array.shape
     _check_count("row_names", row_names, rows, "rows")
     _check_count("column_names", column_names, columns, "columns")
-    figure, ((axes,),) = new_figure(width=width, height=(width - 0.9) * rows / columns + 0.8 + LINE * bool(title))
+    figure, ((axes,),) = new_figure(
+        width=width, height=(width - 0.9) * rows / columns + 0.8 + LINE * bool(title)
+    )
     low, high = min(0.0, array.min()), max(1.0, array.max())
     binary = bool(np.isin(array, (0, 1)).all())
     colours = colour_map("sequential")
@@ -276,12 +332,19 @@ def matrix(
     if max(rows, columns) <= 64:
         axes.set_xticks(np.arange(columns + 1) - 0.5, minor=True)
         axes.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
-        axes.grid(which="minor", color="white", linewidth=1.5 if max(rows, columns) <= 20 else 0.5, linestyle="-")
+        axes.grid(
+            which="minor",
+            color="white",
+            linewidth=1.5 if max(rows, columns) <= 20 else 0.5,
+            linestyle="-",
+        )
         axes.tick_params(which="minor", length=0)
     _name_cells(axes.xaxis, columns, column_names, every=8)
     _name_cells(axes.yaxis, rows, row_names, every=8)
     if numbers:
-        _write_numbers(axes, array, lambda share: colours(0.06 + 0.8 * share if binary else share), low, high)
+        _write_numbers(
+            axes, array, lambda share: colours(0.06 + 0.8 * share if binary else share), low, high
+        )
     axes.spines[:].set_visible(False)
     axes.set(xlabel=column_label, ylabel=row_label, title=title)
     return figure
@@ -333,7 +396,9 @@ def ordering_path(
     height, across = image_shape
     side = width / columns
     titled = any(paths)
-    figure, axes = new_figure(rows, columns, width=width, height=rows * (side * height / across + LINE * titled + 0.05))
+    figure, axes = new_figure(
+        rows, columns, width=width, height=rows * (side * height / across + LINE * titled + 0.05)
+    )
     for place in axes.flat:
         strip_frame(place)
     cell = 72 * side / max(height, across)  # points
@@ -374,7 +439,11 @@ def _draw_path(axes: Axes, path: np.ndarray, image_shape: tuple[int, int], numbe
     axes.plot(column, row, color=INK, linestyle="-", linewidth=thickness, solid_joinstyle="round")
     if numbers:
         for step, (x, y) in enumerate(zip(column, row, strict=True)):
-            box = {"boxstyle": "round,pad=0.12", "facecolor": colours(steps[y, x]), "edgecolor": "none"}
+            box = {
+                "boxstyle": "round,pad=0.12",
+                "facecolor": colours(steps[y, x]),
+                "edgecolor": "none",
+            }
             axes.text(x, y, str(step), ha="center", va="center", fontsize=11, bbox=box)
     else:
         axes.plot(column[0], row[0], marker="o", color=INK, markersize=6)

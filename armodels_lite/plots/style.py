@@ -13,7 +13,16 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "WIDTH", "as_array", "colour_map", "colour_table", "in_style", "new_figure", "style"]
+__all__ = [
+    "COLOURS",
+    "WIDTH",
+    "as_array",
+    "colour_map",
+    "colour_table",
+    "in_style",
+    "new_figure",
+    "style",
+]
 
 WIDTH = 7.2  # inches: the width of a full figure in a notebook
 
@@ -126,7 +135,9 @@ def as_array(x: Any, name: str, ndim: int | tuple[int, ...]) -> np.ndarray:
     try:
         array = np.asarray(x, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be an array of numbers, got {type(x).__name__}: {error}") from error
+        raise TypeError(
+            f"{name} must be an array of numbers, got {type(x).__name__}: {error}"
+        ) from error
     accepted = (ndim,) if isinstance(ndim, int) else ndim
     if array.ndim not in accepted:
         axes = " or ".join(map(str, accepted))
@@ -134,7 +145,9 @@ def as_array(x: Any, name: str, ndim: int | tuple[int, ...]) -> np.ndarray:
     if array.size == 0:
         raise ValueError(f"{name} is empty, shape {array.shape}")
     if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, and {int((~np.isfinite(array)).sum())} entries are not")
+        raise ValueError(
+            f"{name} must be finite, and {int((~np.isfinite(array)).sum())} entries are not"
+        )
     return array
 
 

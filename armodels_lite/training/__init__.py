@@ -5,4 +5,12 @@ from .history import History
 from .loop import fit
 from .settings import Settings, learning_rate_at
 
-__all__ = ["Evaluation", "History", "Settings", "bits_per_dim", "evaluate", "fit", "learning_rate_at"]
+__all__ = [
+    "Evaluation",
+    "History",
+    "Settings",
+    "bits_per_dim",
+    "evaluate",
+    "fit",
+    "learning_rate_at",
+]

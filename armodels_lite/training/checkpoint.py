@@ -26,7 +26,9 @@ def save(folder: Path, tensors: dict[str, Tensor], state: dict) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f".{LATEST}.unfinished"
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    save_file(tensors, unfinished, metadata={"state": json.dumps(state), "crc32": str(_checksum(tensors))})
+    save_file(
+        tensors, unfinished, metadata={"state": json.dumps(state), "crc32": str(_checksum(tensors))}
+    )
     _flush(unfinished)
     if (folder / LATEST).exists():
         os.replace(folder / LATEST, folder / PREVIOUS)
@@ -58,7 +60,9 @@ def load(folder: Path, previous: bool = False) -> tuple[dict[str, Tensor], dict]
         way_out = "start again in an empty folder"
         if path.name == LATEST and (folder / PREVIOUS).exists():
             way_out = f"resume='previous' goes on from {folder / PREVIOUS}"
-        raise ValueError(f"the checkpoint {path} is truncated or damaged ({error}); {way_out}") from error
+        raise ValueError(
+            f"the checkpoint {path} is truncated or damaged ({error}); {way_out}"
+        ) from error
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict]:
@@ -78,7 +82,9 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict]:
 def _checksum(tensors: dict[str, Tensor]) -> int:
     value = 0
     for name in sorted(tensors):
-        value = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy(), zlib.crc32(name.encode(), value))
+        value = zlib.crc32(
+            tensors[name].reshape(-1).view(torch.uint8).numpy(), zlib.crc32(name.encode(), value)
+        )
     return value
 
 

@@ -12,7 +12,14 @@ from torch import Tensor
 
 from ..density import DensityModel
 
-__all__ = ["Evaluation", "bits_per_dim", "eval_mode", "evaluate", "examples", "negative_log_likelihoods"]
+__all__ = [
+    "Evaluation",
+    "bits_per_dim",
+    "eval_mode",
+    "evaluate",
+    "examples",
+    "negative_log_likelihoods",
+]
 
 CHECKED_AT_ONCE = 4096  # examples
 

@@ -50,7 +50,9 @@ class History:
         """The inverse of `to_json`. Raises ValueError for text that is no History."""
         stored, names = json.loads(text), {entry.name for entry in fields(cls)}
         if not isinstance(stored, dict) or stored.keys() != names:
-            raise ValueError(f"no History: it must be a JSON object with the keys {', '.join(sorted(names))}")
+            raise ValueError(
+                f"no History: it must be a JSON object with the keys {', '.join(sorted(names))}"
+            )
         return cls(**stored)
 
     def add(self, train: float, valid: float | None, learning_rate: float, seconds: float) -> bool:

@@ -23,7 +23,9 @@ from .workers import Workers
 __all__ = ["fit"]
 
 STEPS_BETWEEN_CHECKS = 50  # on a GPU, where looking at a number means waiting for the device
-WHOLE_ON_DEVICE = 2 << 30  # bytes: data up to this size are moved to the GPU once, larger ones batch by batch
+WHOLE_ON_DEVICE = (
+    2 << 30
+)  # bytes: data up to this size are moved to the GPU once, larger ones batch by batch
 
 
 def fit(
@@ -120,7 +122,9 @@ def fit(
     if resume and checkpoint is None:
         raise ValueError("resume needs the checkpoint folder to resume from")
     if not isinstance(checkpoint_every, int) or checkpoint_every < 1:
-        raise ValueError(f"checkpoint_every is {checkpoint_every!r}; accepted: an int of at least 1")
+        raise ValueError(
+            f"checkpoint_every is {checkpoint_every!r}; accepted: an int of at least 1"
+        )
     if patience is not None and valid is None:
         raise ValueError("patience needs validation data")
     train = examples(model, train, "train")
@@ -159,7 +163,9 @@ class _Run:
             for start in range(0, len(x), CHECKED_AT_ONCE):
                 part = slice(start, start + CHECKED_AT_ONCE)
                 given = None if context is None else context[part]
-                check_all(self.model, self._transformed(x[part].to(self.device)), given, self.device)
+                check_all(
+                    self.model, self._transformed(x[part].to(self.device)), given, self.device
+                )
         if self.valid_data is not None:
             check_all(self.model, *self.valid_data, self.device)
         self.objective = self.workers.prepare(self.model)
@@ -232,11 +238,17 @@ class _Run:
         watch = _Watch(self.device, epoch, self.steps_per_epoch)
         self.model.train()
         for step in range(self.steps_per_epoch):
-            state.set_learning_rate(learning_rate_at((epoch - 1) * self.steps_per_epoch + step, total_steps, settings))
+            state.set_learning_rate(
+                learning_rate_at((epoch - 1) * self.steps_per_epoch + step, total_steps, settings)
+            )
             batch = order[step * settings.batch_size : (step + 1) * settings.batch_size]
             mine, weight = self.workers.share(batch)
             x = self._transformed(self.x[mine].to(self.device, non_blocking=True))
-            context = None if self.context is None else self.context[mine].to(self.device, non_blocking=True)
+            context = (
+                None
+                if self.context is None
+                else self.context[mine].to(self.device, non_blocking=True)
+            )
             with self.workers.autocast():
                 loss = self.objective(x, context)
             state.optimizer.zero_grad(set_to_none=True)
@@ -250,7 +262,9 @@ class _Run:
         if self.valid_data is None:
             return None
         x, context = self.valid_data
-        nats = negative_log_likelihoods(self.model, x, context, 2 * self.settings.batch_size, self.device)
+        nats = negative_log_likelihoods(
+            self.model, x, context, 2 * self.settings.batch_size, self.device
+        )
         loss = nats.mean().item()
         if math.isnan(loss):
             raise FloatingPointError(f"the validation loss is NaN after epoch {epoch}. {_ADVICE}")
@@ -259,7 +273,9 @@ class _Run:
     def _require_finite_weights(self, epoch: int) -> None:
         finite = torch.stack([weight.isfinite().all() for weight in self.state.weights]).all()
         if not finite:
-            raise FloatingPointError(f"weights are no longer finite at the end of epoch {epoch}. {_ADVICE}")
+            raise FloatingPointError(
+                f"weights are no longer finite at the end of epoch {epoch}. {_ADVICE}"
+            )
 
     def _transformed(self, x: Tensor) -> Tensor:
         return x if self.transform is None else self.transform(x)

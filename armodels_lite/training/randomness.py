@@ -29,7 +29,9 @@ def own_randomness(device: torch.device, seed: int) -> Iterator[None]:
     with other.device(device) if which else nullcontext():
         kept = None if other is None else other.get_rng_state(*which)
         try:
-            torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed every device there is
+            torch.default_generator.manual_seed(
+                seed
+            )  # torch.manual_seed would seed every device there is
             if other is not None:
                 other.manual_seed(seed)
             yield

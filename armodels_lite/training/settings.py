@@ -33,15 +33,25 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
-            self._require(name, _is_int(getattr(self, name)) and getattr(self, name) >= 1, "an int of at least 1")
+            self._require(
+                name,
+                _is_int(getattr(self, name)) and getattr(self, name) >= 1,
+                "an int of at least 1",
+            )
         for name in ("warmup", "seed"):
-            self._require(name, _is_int(getattr(self, name)) and getattr(self, name) >= 0, "an int of at least 0")
+            self._require(
+                name,
+                _is_int(getattr(self, name)) and getattr(self, name) >= 0,
+                "an int of at least 0",
+            )
         self._require("patience", self.patience is None or (_is_int(self.patience) and self.patience >= 1),
                       "None or an int of at least 1")  # fmt: skip
         self._require("learning_rate", _is_positive(self.learning_rate), "a positive number")
         decay = self.weight_decay
         self._require("weight_decay", decay == 0 or _is_positive(decay), "a number of at least 0")
-        self._require("clip", self.clip is None or _is_positive(self.clip), "None or a positive number")
+        self._require(
+            "clip", self.clip is None or _is_positive(self.clip), "None or a positive number"
+        )
         average = self.ema is None or (_is_positive(self.ema) and self.ema < 1)
         self._require("ema", average, "None or a number between 0 and 1")
         self._require("schedule", self.schedule in SCHEDULES, " or ".join(map(repr, SCHEDULES)))
@@ -60,7 +70,9 @@ class Settings:
         free = {"patience"} if self.schedule == "cosine" else {"patience", "epochs"}
         names = [entry.name for entry in fields(self) if entry.name not in free]
         mine = asdict(self)
-        return [f"{n} was {stored.get(n)!r}, is {mine[n]!r}" for n in names if stored.get(n) != mine[n]]
+        return [
+            f"{n} was {stored.get(n)!r}, is {mine[n]!r}" for n in names if stored.get(n) != mine[n]
+        ]
 
 
 def learning_rate_at(step: int, steps: int, settings: Settings) -> float:

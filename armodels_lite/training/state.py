@@ -28,7 +28,9 @@ class TrainingState:
         self.model, self.settings, self.keep_best = model, settings, keep_best
         self.weights = [weight for weight in model.parameters() if weight.requires_grad]
         self.optimizer = _adam(self.weights, settings)
-        self.average = None if settings.ema is None else [weight.detach().clone() for weight in self.weights]
+        self.average = (
+            None if settings.ema is None else [weight.detach().clone() for weight in self.weights]
+        )
         self.steps = 0
         self.history = History()
         self.kept = self._snapshot()
@@ -51,7 +53,9 @@ class TrainingState:
         self.steps += 1
         if self.average is not None:
             decay = min(self.settings.ema, (1 + self.steps) / (10 + self.steps))
-            torch._foreach_lerp_(self.average, [weight.detach() for weight in self.weights], 1 - decay)
+            torch._foreach_lerp_(
+                self.average, [weight.detach() for weight in self.weights], 1 - decay
+            )
 
     # -- the end of an epoch --------------------------------------------------------------------------------
 
@@ -102,18 +106,24 @@ class TrainingState:
         }
         return tensors, state
 
-    def restore(self, tensors: dict[str, Tensor], state: dict, data_mark: int, folder: Path) -> None:
+    def restore(
+        self, tensors: dict[str, Tensor], state: dict, data_mark: int, folder: Path
+    ) -> None:
         """Take over what `stored` gave. Raises ValueError if it comes from another run."""
         differences = self.settings.differences(state["settings"])
         if state["data"] != data_mark:
             differences.append("the training data differ")
         if state["keep_best"] != self.keep_best:
-            differences.append("validation data were " + ("given" if state["keep_best"] else "not given"))
+            differences.append(
+                "validation data were " + ("given" if state["keep_best"] else "not given")
+            )
         groups = _grouped(tensors)
         if _shapes(groups["model"]) != _shapes(self.model.state_dict()):
             differences.append("the model has other weights")
         if differences:
-            raise ValueError(f"the checkpoint in {folder} is of another training: {'; '.join(differences)}")
+            raise ValueError(
+                f"the checkpoint in {folder} is of another training: {'; '.join(differences)}"
+            )
         self.model.load_state_dict(groups["model"])
         device = self.weights[0].device
         self.kept = {name: tensor.to(device) for name, tensor in groups["kept"].items()}
@@ -132,7 +142,9 @@ def fingerprint(x: Tensor, context: Tensor | None) -> int:
     """A checksum of the training data."""
     value = zlib.crc32(x.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
     if context is not None:
-        value = zlib.crc32(context.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy(), value)
+        value = zlib.crc32(
+            context.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy(), value
+        )
     return value
 
 

@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 __all__ = ["Workers"]
 
-MIXED_FROM = 10_000_000  # weights: below this, launching the operations costs more than their arithmetic
+MIXED_FROM = (
+    10_000_000  # weights: below this, launching the operations costs more than their arithmetic
+)
 
 
 class _Objective(nn.Module):
@@ -51,7 +53,9 @@ class Workers:
         self.home = parameters[0].device
         self.device = self.accelerator.device if self.number > 1 else _choose(device, self.home)
         size = sum(parameter.numel() for parameter in parameters)
-        self.mixed = precision == "bfloat16" or (precision == "auto" and _mixing_helps(self.device, size))
+        self.mixed = precision == "bfloat16" or (
+            precision == "auto" and _mixing_helps(self.device, size)
+        )
 
     def __enter__(self) -> Workers:
         self.modes = [(module, module.training) for module in self.model.modules()]
@@ -104,7 +108,9 @@ def _choose(device: str | torch.device, home: torch.device) -> torch.device:
         torch.empty(0, device=chosen)
     except (RuntimeError, TypeError, AssertionError) as error:
         raise ValueError(f"device is {device!r}, which is unknown or not there: {error}") from error
-    return torch.device(chosen.type, torch.cuda.current_device()) if str(chosen) == "cuda" else chosen
+    return (
+        torch.device(chosen.type, torch.cuda.current_device()) if str(chosen) == "cuda" else chosen
+    )
 
 
 def _mixing_helps(device: torch.device, size: int) -> bool:

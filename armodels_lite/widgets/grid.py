@@ -36,7 +36,9 @@ class PixelGrid(anywidget.AnyWidget):
     size = traitlets.Int(252).tag(sync=True)
     editable = traitlets.Bool(False).tag(sync=True)
     frame = traitlets.Bytes(b"").tag(sync=True)  # rows x columns x 4: red, green, blue, opacity
-    flags = traitlets.Bytes(b"").tag(sync=True)  # rows x columns: 1 draws a corner, for pixels set by hand
+    flags = traitlets.Bytes(b"").tag(
+        sync=True
+    )  # rows x columns: 1 draws a corner, for pixels set by hand
     mark = traitlets.Int(-1).tag(sync=True)  # the outlined pixel, -1 for none
     label = traitlets.Unicode("").tag(sync=True)  # what a screen reader says
     edited = traitlets.Int(0).tag(sync=True)  # edits handled so far; the browser may wait for it
@@ -44,7 +46,14 @@ class PixelGrid(anywidget.AnyWidget):
     def __init__(self, rows: int, columns: int, *, editable: bool = False, size: int = 252) -> None:
         super().__init__(rows=rows, columns=columns, editable=editable, size=size)
 
-    def show(self, pixels: np.ndarray, *, mark: int = -1, flags: np.ndarray | None = None, label: str = "") -> None:
+    def show(
+        self,
+        pixels: np.ndarray,
+        *,
+        mark: int = -1,
+        flags: np.ndarray | None = None,
+        label: str = "",
+    ) -> None:
         """Show pixels (rows, columns, 4) of dtype uint8, in one message to the browser.
 
         Raises ValueError for another shape or dtype.

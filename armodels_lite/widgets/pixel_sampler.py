@@ -61,7 +61,12 @@ class PixelSampler(Stepper):
         interval: int | None = None,
     ) -> None:
         self.state = SamplerState(
-            model, noise=noise, seed=seed, context=context, temperature=temperature, image_shape=image_shape
+            model,
+            noise=noise,
+            seed=seed,
+            context=context,
+            temperature=temperature,
+            image_shape=image_shape,
         )
         self.look = Look(model, value_range)
         channels, height, width = self.state.shape
@@ -91,7 +96,11 @@ class PixelSampler(Stepper):
     def draw(self, step: int) -> None:
         frame = self.state.go(step)
         words = sentence(frame, self.look, self.state.total)
-        mark = -1 if frame.current is None else frame.current.position % (self.image.rows * self.image.columns)
+        mark = (
+            -1
+            if frame.current is None
+            else frame.current.position % (self.image.rows * self.image.columns)
+        )
         known = int(frame.known.sum())
         self.image.show(
             image_pixels(frame, self.look),
@@ -99,7 +108,9 @@ class PixelSampler(Stepper):
             flags=frame.painted.any(0),
             label=f"Image so far: {known} of {self.state.total} variables known",
         )
-        self.heat.show(mean_pixels(frame, self.look), mark=mark, label=f"{self.look.heat_title}, as colours")
+        self.heat.show(
+            mean_pixels(frame, self.look), mark=mark, label=f"{self.look.heat_title}, as colours"
+        )
         self._why.value = chart(frame, self.look)
         self._words.value = self._text(words, frame)
 
@@ -138,9 +149,13 @@ class PixelSampler(Stepper):
 
     def _make_options(self, class_names: Sequence[str] | None) -> list[ipywidgets.Widget]:
         state = self.state
-        noise = ipywidgets.Button(description="New noise", tooltip="Draw with other uniform numbers")
+        noise = ipywidgets.Button(
+            description="New noise", tooltip="Draw with other uniform numbers"
+        )
         self.on_click(noise, lambda: state.renew(0 if state.seed is None else state.seed + 1))
-        clear = ipywidgets.Button(description="Clear paint", tooltip="Take back every painted pixel")
+        clear = ipywidgets.Button(
+            description="Clear paint", tooltip="Take back every painted pixel"
+        )
         self.on_click(clear, state.clear)
         temperature = ipywidgets.FloatSlider(
             state.temperature,
@@ -185,7 +200,9 @@ class PixelSampler(Stepper):
             top = self.look.levels - 1
             return ipywidgets.IntSlider(top, min=0, max=top, description="paint with")
         low, high = self.look.low, self.look.high
-        return ipywidgets.FloatSlider(high, min=low, max=high, step=(high - low) / 100, description="paint with")
+        return ipywidgets.FloatSlider(
+            high, min=low, max=high, step=(high - low) / 100, description="paint with"
+        )
 
     def _brush_values(self, pixel: int) -> list[float]:
         """One value for each channel: what a click on this pixel gives it."""
@@ -228,14 +245,15 @@ class PixelSampler(Stepper):
     def _colour_bar(self) -> str:
         if self.state.shape[0] == 3:
             return '<span class="armodels-quiet">Hatched: not known yet.</span>'
-        stops = ", ".join("rgb({}, {}, {})".format(*rgb) for rgb in colour_table("probability")[::51])
+        stops = ", ".join(
+            "rgb({}, {}, {})".format(*rgb) for rgb in colour_table("probability")[::51]
+        )
         bar = (
             f'<span style="display: inline-block; width: 90px; height: 12px; border: 1px solid #808080; '
             f'vertical-align: middle; background: linear-gradient(to right, {stops})"></span>'
         )
-        return (
-            f'<span class="armodels-quiet">{self.look.low:g} {bar} {self.look.high:g}, hatched: not known yet.</span>'
-        )
+        scale = f"{self.look.low:g} {bar} {self.look.high:g}"
+        return f'<span class="armodels-quiet">{scale}, hatched: not known yet.</span>'
 
     def __repr__(self) -> str:
         shape = " x ".join(map(str, self.state.shape))

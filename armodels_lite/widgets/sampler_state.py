@@ -104,7 +104,9 @@ class SamplerState:
         self.total = model.num_variables
         self.step = 0
         self.seed: int | None = seed if noise is None else None
-        self.noise = self._seeded_noise(seed) if noise is None else _one_event(noise, model.event_shape)
+        self.noise = (
+            self._seeded_noise(seed) if noise is None else _one_event(noise, model.event_shape)
+        )
         self.temperature = temperature
         self.context = self._as_context(0 if context is None and model.num_classes else context)
         self._painted: dict[int, float] = {}
@@ -164,7 +166,11 @@ class SamplerState:
 
     def erase(self, pixel: int) -> None:
         """Take back what was painted on a pixel; nothing happens where nothing was."""
-        found = [position for position in self.positions(pixel) if self._painted.pop(position, None) is not None]
+        found = [
+            position
+            for position in self.positions(pixel)
+            if self._painted.pop(position, None) is not None
+        ]
         if found:
             self._forget_from(min(self._rank[position] for position in found))
 
@@ -207,7 +213,9 @@ class SamplerState:
     def restart(self) -> None:
         """Draw everything anew, from the model as it is now; the step, the noise and the paint stay."""
         # The call checks noise, context and temperature just as sampling does.
-        self.model.sample_steps(noise=self.noise, context=self.context, temperature=self.temperature)
+        self.model.sample_steps(
+            noise=self.noise, context=self.context, temperature=self.temperature
+        )
         with _sampling(self.model):
             self._decoder = self.model.decoder(1, self.context)
         self._draws: list[Draw] = []
@@ -238,7 +246,9 @@ class SamplerState:
         u = self.noise.view(1, -1)[:, position]
         drawn, mean = dist.draw(u).to(self.model.event_dtype), float(dist.mean)
         if not math.isfinite(drawn.item()) or not math.isfinite(mean):
-            raise ValueError(f"step {t}: the model's parameters give no finite value: {dist.params.tolist()}")
+            raise ValueError(
+                f"step {t}: the model's parameters give no finite value: {dist.params.tolist()}"
+            )
         painted = position in self._painted
         value = torch.full_like(drawn, self._painted[position]) if painted else drawn
         log_prob = float(own.log_prob(value))
@@ -246,7 +256,9 @@ class SamplerState:
         # A decoder may hand out a view of numbers that it goes on changing.
         dist = copy.copy(dist)
         dist.params = dist.params.clone()
-        return Draw(t, position, dist, float(u), drawn.item(), value.item(), painted, mean, log_prob)
+        return Draw(
+            t, position, dist, float(u), drawn.item(), value.item(), painted, mean, log_prob
+        )
 
     def _forget_from(self, rank: int) -> None:
         """Forget what is drawn from step `rank` on."""
@@ -257,7 +269,9 @@ class SamplerState:
 
     def _seeded_noise(self, seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
-        return uniform_noise((1, *self.model.event_shape), generator=generator).to(self.model.device)
+        return uniform_noise((1, *self.model.event_shape), generator=generator).to(
+            self.model.device
+        )
 
     def _as_context(self, context: int | Tensor | None) -> Tensor | None:
         if context is None:
@@ -277,7 +291,11 @@ def _image_shape(event_shape: tuple[int, ...], given: Sequence[int] | None) -> t
     if len(shape) == 2:
         shape = (1, *shape)
     if len(shape) != 3 or shape[0] not in (1, 3):
-        raise ValueError(f"an image has shape (1, H, W), (3, H, W) or (H, W), got {shape}: give it as image_shape")
+        raise ValueError(
+            f"an image has shape (1, H, W), (3, H, W) or (H, W), got {shape}: give it as image_shape"
+        )
     if math.prod(shape) != math.prod(event_shape):
-        raise ValueError(f"image_shape {shape} does not hold the model's {math.prod(event_shape)} variables")
+        raise ValueError(
+            f"image_shape {shape} does not hold the model's {math.prod(event_shape)} variables"
+        )
     return shape

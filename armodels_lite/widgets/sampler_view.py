@@ -30,7 +30,9 @@ class Look:
         names: how a variable and its probabilities are called in text.
     """
 
-    def __init__(self, model: AutoregressiveModel, value_range: tuple[float, float] | None = None) -> None:
+    def __init__(
+        self, model: AutoregressiveModel, value_range: tuple[float, float] | None = None
+    ) -> None:
         self.binary = isinstance(model.conditional, conditionals.Bernoulli)
         self.levels = model.levels
         if value_range is None:
@@ -157,7 +159,9 @@ def interval_chart(draw: Draw) -> str:
         _line(p, top, p, bottom + 5, "currentColor", 1.5),
         _text(p_place, bottom + 22, p_text),
     ]
-    ends = [_text(x(edge), bottom + 22, str(edge)) for edge in (0, 1) if abs(x(edge) - p_place) > 46]
+    ends = [
+        _text(x(edge), bottom + 22, str(edge)) for edge in (0, 1) if abs(x(edge) - p_place) > 46
+    ]
     return _svg(parts + ends, 100, f"{u_text} against {p_text}")
 
 
@@ -185,7 +189,10 @@ def cdf_chart(draw: Draw, look: Look) -> str:
     parts = [
         _line(LEFT, bottom, CHART_WIDTH - RIGHT, bottom, "currentColor", 1),
         _line(LEFT, top, LEFT, bottom, "currentColor", 1),
-        *(_text(LEFT - 6, y(share) + 5, text, anchor="end") for share, text in ((0, "0"), (1, "1"))),
+        *(
+            _text(LEFT - 6, y(share) + 5, text, anchor="end")
+            for share, text in ((0, "0"), (1, "1"))
+        ),
         f'<polyline points="{path}" fill="none" stroke="{FILL}" stroke-width="2.5"/>',
         _line(LEFT, u, meets, u, ACCENT, 2.5),
         _line(meets, u, meets, bottom, ACCENT, 1.5, dashed=True),
@@ -231,19 +238,29 @@ def _rect(x: float, y: float, width: float, height: float, fill: str, frame: boo
     return f'<rect x="{x:.1f}" y="{y}" width="{max(width, 0):.1f}" height="{height}" fill="{fill}"{stroke}/>'
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, colour: str, width: float, dashed: bool = False) -> str:
+def _line(
+    x1: float, y1: float, x2: float, y2: float, colour: str, width: float, dashed: bool = False
+) -> str:
     dashes = ' stroke-dasharray="4 3"' if dashed else ""
     ends = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
     return f'<line {ends} stroke="{colour}" stroke-width="{width}"{dashes}/>'
 
 
 def _text(
-    x: float, y: float, text: str, *, anchor: str = "middle", colour: str = "currentColor", weight: int = 400
+    x: float,
+    y: float,
+    text: str,
+    *,
+    anchor: str = "middle",
+    colour: str = "currentColor",
+    weight: int = 400,
 ) -> str:
     place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
     return f'<text {place} fill="{colour}" font-size="14" font-weight="{weight}">{html.escape(text)}</text>'
 
 
 def _svg(parts: list[str], height: float, label: str) -> str:
-    head = f'<svg role="img" aria-label="{html.escape(label)}" width="{CHART_WIDTH}" height="{height}"'
+    head = (
+        f'<svg role="img" aria-label="{html.escape(label)}" width="{CHART_WIDTH}" height="{height}"'
+    )
     return f'{head} viewBox="0 0 {CHART_WIDTH} {height}" style="max-width: 100%">{"".join(parts)}</svg>'

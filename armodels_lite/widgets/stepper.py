@@ -87,7 +87,10 @@ class Stepper(ipywidgets.VBox):
             raise ValueError(f"last must be an int of at least 1, got {last!r}")
         self.controls = Controls(last=last, label=label, jump=jump, interval=interval)
         self.controls.step = self._checked(start)
-        rows: list[ipywidgets.Widget] = [ipywidgets.HBox(list(views)).add_class("armodels-views"), self.controls]
+        rows: list[ipywidgets.Widget] = [
+            ipywidgets.HBox(list(views)).add_class("armodels-views"),
+            self.controls,
+        ]
         if options:
             rows.append(ipywidgets.HBox(list(options)).add_class("armodels-options"))
         super().__init__(rows)
@@ -148,7 +151,9 @@ class Stepper(ipywidgets.VBox):
             raise
         self.controls.error = ""
 
-    def react(self, control: ipywidgets.Widget, handler: Callable[[Any], None], name: str = "value") -> None:
+    def react(
+        self, control: ipywidgets.Widget, handler: Callable[[Any], None], name: str = "value"
+    ) -> None:
         """When a trait of another control changes, call handler(new value) and draw again."""
 
         def changed(change: Any) -> None:
@@ -176,7 +181,11 @@ class Stepper(ipywidgets.VBox):
             self.reset()
 
     def _checked(self, step: int) -> int:
-        if not isinstance(step, int) or isinstance(step, bool) or not 0 <= step <= self.controls.last:
+        if (
+            not isinstance(step, int)
+            or isinstance(step, bool)
+            or not 0 <= step <= self.controls.last
+        ):
             raise ValueError(f"steps are 0 to {self.controls.last}, got {step!r}")
         return step
 

@@ -114,13 +114,17 @@ def wait_for_server(process: subprocess.Popen, scratch: Path, seconds: float) ->
         for file in (scratch / "runtime").glob("jpserver-*.json"):
             try:
                 about = json.loads(file.read_text(encoding="utf-8"))
-                urllib.request.urlopen(f"{about['url']}api/status?token={about['token']}", timeout=5).close()
+                urllib.request.urlopen(
+                    f"{about['url']}api/status?token={about['token']}", timeout=5
+                ).close()
             except (ValueError, urllib.error.URLError):
                 continue
             return Server(about["url"], about["token"])
         time.sleep(0.1)
     log = (scratch / "lab.log").read_text(encoding="utf-8", errors="replace")
-    raise RuntimeError(f"JupyterLab did not come up within {seconds} s; the end of its log:\n{log[-3000:]}")
+    raise RuntimeError(
+        f"JupyterLab did not come up within {seconds} s; the end of its log:\n{log[-3000:]}"
+    )
 
 
 @contextmanager
@@ -137,7 +141,11 @@ def running_lab(folder: Path, scratch: Path, command: list[str] | None = None) -
     environment = private_environment(scratch)
     with open(scratch / "lab.log", "wb") as log:
         process = subprocess.Popen(
-            command or lab, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            command or lab,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
         try:
             yield wait_for_server(process, scratch, 60)

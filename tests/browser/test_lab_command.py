@@ -14,7 +14,15 @@ pytestmark = pytest.mark.browser
 
 
 def test_the_lab_command_opens_on_the_notebooks(chromium: str, scratch: Path) -> None:
-    command = [sys.executable, "-m", "armodels_lite.cli", "lab", "--no-browser", "--port", str(free_port())]
+    command = [
+        sys.executable,
+        "-m",
+        "armodels_lite.cli",
+        "lab",
+        "--no-browser",
+        "--port",
+        str(free_port()),
+    ]
     with running_lab(course_root(), scratch, command) as server, lab_page(chromium, server) as lab:
         printed = (scratch / "lab.log").read_text()
         assert f"{server.url}lab/tree/notebooks?token={server.token}" in printed

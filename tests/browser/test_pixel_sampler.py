@@ -59,13 +59,15 @@ class SamplerPage:
         """Wait until the kernel has drawn this step and the browser shows it."""
         self.controls.get_by_text(f"step {step} of 64", exact=True).wait_for()
         self.page.wait_for_function(
-            "step => document.querySelector('.armodels-controls').dataset.drawn === String(step)", arg=step
+            "step => document.querySelector('.armodels-controls').dataset.drawn === String(step)",
+            arg=step,
         )
         self.next_frame()
 
     def wait_for_edit(self, edits: int) -> None:
         self.page.wait_for_function(
-            "edits => document.querySelector('canvas.armodels-grid').dataset.edited === String(edits)", arg=edits
+            "edits => document.querySelector('canvas.armodels-grid').dataset.edited === String(edits)",
+            arg=edits,
         )
         self.next_frame()
 
@@ -116,7 +118,9 @@ def test_sampler_in_jupyterlab(sampler: SamplerPage, tmp_path: Path) -> None:
     errors(sampler)
     alt_text(sampler)
     for theme in ("JupyterLab Light", "JupyterLab Dark"):
-        sampler.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+        sampler.page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
+        )
         sampler.page.wait_for_timeout(500)
         sampler.widget.scroll_into_view_if_needed()
         sampler.lab.screenshot(tmp_path / f"{theme}.png")

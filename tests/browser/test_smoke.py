@@ -32,8 +32,14 @@ display(widgets.VBox([button, count]))"""
 
 def write_notebook(path: Path, *sources: str) -> None:
     """A notebook with these code cells, not run."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in sources]
+    )
+    notebook.metadata["kernelspec"] = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
     nbformat.write(notebook, path)
 
 
@@ -43,7 +49,10 @@ def lab(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab
     course = tmp_path_factory.mktemp("course")
     write_notebook(course / "counter.ipynb", COUNTER)
     write_notebook(course / "broken.ipynb", "1 + 1", "1 / 0")
-    with running_lab(course, tmp_path_factory.mktemp("scratch")) as server, lab_page(chromium, server) as page:
+    with (
+        running_lab(course, tmp_path_factory.mktemp("scratch")) as server,
+        lab_page(chromium, server) as page,
+    ):
         yield page
 
 
