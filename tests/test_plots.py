@@ -231,3 +231,21 @@ def test_exported_html_carries_the_alt_text() -> None:
     cell = nbformat.v4.new_code_cell("show", outputs=[output], execution_count=1)
     page, _ = exporters.HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
     assert 'alt="ten pictures of noise"' in page and "No description" not in page
+
+
+def test_chain_graph_has_an_arrow_for_every_pair() -> None:
+    axes = plots.chain_graph(["$x_1$", "$x_2$", "$x_3$", "$x_4$"]).axes[0]
+    arrows = [text for text in axes.texts if getattr(text, "arrow_patch", None) is not None]
+    assert len(arrows) == 6
+    assert all(arrow.xy[0] > arrow.xyann[0] for arrow in arrows)
+    with pytest.raises(ValueError, match="at least two"):
+        plots.chain_graph(["x"])
+
+
+def test_heatmaps_outline_the_marked_cell() -> None:
+    figure = plots.heatmaps(np.zeros((2, 3, 4)), marks=[6, None])
+    first, second = figure.axes[:2]
+    assert {patch.get_xy() for patch in first.patches} == {(1.5, 0.5)}
+    assert not second.patches
+    with pytest.raises(ValueError, match="marks"):
+        plots.heatmaps(np.zeros((2, 3, 4)), marks=[6])

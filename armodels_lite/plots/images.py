@@ -184,18 +184,21 @@ def frame_strip(
             place.add_patch(
                 Rectangle((-0.5, -0.5), across, height, fill=False, edgecolor=FRAME, linewidth=0.8)
             )
-            if mark is not None:
-                corner = (mark % across - 0.5, mark // across - 0.5)
-                place.add_patch(
-                    Rectangle(corner, 1, 1, fill=False, edgecolor="white", linewidth=4, zorder=2)
-                )
-                place.add_patch(
-                    Rectangle(corner, 1, 1, fill=False, edgecolor=COLOURS[1], linewidth=2, zorder=3)
-                )
+            _outline(place, mark, across)
         line[0].set_title(name, loc="left", fontsize=11, pad=4)
     for place, title in zip(axes[-1], titles, strict=True):
         place.set_xlabel(title, fontsize=11)
     return figure
+
+
+def _outline(axes: Axes, mark: int | None, across: int) -> None:
+    """A frame around one pixel of a picture `across` pixels wide, visible on light and dark; none for None."""
+    if mark is None:
+        return
+    corner = (mark % across - 0.5, mark // across - 0.5)
+    for colour, thickness in (("white", 4), (COLOURS[1], 2)):
+        frame = {"edgecolor": colour, "linewidth": thickness, "zorder": 4 - thickness / 2}
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, **frame))
 
 
 @in_style
@@ -209,6 +212,7 @@ def heatmaps(
     vmax: float | None = None,
     label: str | None = None,
     numbers: bool = False,
+    marks: Sequence[int | None] | None = None,
     width: float = WIDTH,
 ) -> Figure:
     """Arrays as colours on one scale, with one colour bar for all.
@@ -220,14 +224,16 @@ def heatmaps(
             weights: the scale is symmetric unless vmin and vmax say otherwise).
         label: what the colour bar measures.
         numbers: write the values into the cells (at most 100 cells an array).
+        marks: for each array a cell to outline, counted row by row from 0, or None.
 
     Raises:
-        ValueError: wrong shape or kind, or a number of titles that does not fit.
+        ValueError: wrong shape or kind, or a number of titles or marks that does not fit.
     """
     if kind not in ("sequential", "diverging"):
         raise ValueError(f"kind must be 'sequential' or 'diverging', got {kind!r}")
     panels = _panels(arrays)
     _check_count("titles", titles, len(panels), "arrays")
+    _check_count("marks", marks, len(panels), "arrays")
     low, high = _scale(panels, kind, vmin, vmax)
     columns = min(columns, len(panels))
     rows = math.ceil(len(panels) / columns)
@@ -243,6 +249,7 @@ def heatmaps(
             place.set_title(titles[index] if titles is not None else "", fontsize=11, pad=4)
             if numbers:
                 _write_numbers(place, panels[index], colour_map(kind), low, high)
+            _outline(place, None if marks is None else marks[index], panels[index].shape[1])
     bar = figure.colorbar(picture, ax=axes, shrink=0.9, aspect=18, pad=0.02)
     bar.outline.set_visible(False)
     bar.locator = MaxNLocator(4)  # at most five round numbers
