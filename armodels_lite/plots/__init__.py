@@ -9,7 +9,8 @@ Arrays may be numpy arrays, torch tensors on any device, or nested lists. Import
 
 from .charts import bars, curves
 from .graphs import chain_graph
-from .images import frame_strip, heatmaps, image_grid, matrix, ordering_path
+from .heatmaps import heatmaps, matrix
+from .images import frame_strip, image_grid, ordering_path
 from .output import Picture, show, to_png
 from .style import COLOURS, colour_table, new_figure, style
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 __all__ = [
     "COLOURS",
@@ -25,6 +26,8 @@ __all__ = [
 ]
 
 WIDTH = 7.2  # inches: the width of a full figure in a notebook
+LINE = 0.27  # inches: the height of a line of text
+MAX_NUMBERS = 100  # cells with a number in each; in more of them numbers are too small to read
 
 # M. Okabe and K. Ito's colours, told apart by colour-blind readers, sorted so that neighbours differ in
 # lightness too; lines differ in their dashes as well, so that a greyscale print loses nothing.
@@ -155,3 +158,19 @@ def strip_frame(axes: Axes) -> None:
     """Take away everything around the picture: ticks and spines."""
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
+
+
+def outline(axes: Axes, mark: int | None, across: int) -> None:
+    """A frame around one pixel of a picture `across` pixels wide, visible on light and dark; none for None."""
+    if mark is None:
+        return
+    corner = (mark % across - 0.5, mark // across - 0.5)
+    for colour, thickness in (("white", 4), (COLOURS[1], 2)):
+        frame = {"edgecolor": colour, "linewidth": thickness, "zorder": 4 - thickness / 2}
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, **frame))
+
+
+def check_count(name: str, given: Sequence[Any] | None, needed: int, things: str) -> None:
+    """Raise ValueError unless there are as many of `name` as there are things they belong to."""
+    if given is not None and len(given) != needed:
+        raise ValueError(f"{name} has {len(given)} entries for {needed} {things}")

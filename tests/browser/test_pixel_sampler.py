@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import nbformat
 import pytest
 from lab import LabPage, lab_page, running_lab
 from playwright.sync_api import Locator
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -124,6 +127,28 @@ def test_sampler_in_jupyterlab(sampler: SamplerPage, tmp_path: Path) -> None:
         sampler.page.wait_for_timeout(500)
         sampler.widget.scroll_into_view_if_needed()
         sampler.lab.screenshot(tmp_path / f"{theme}.png")
+
+
+def test_sampler_in_notebook_06(chromium: str, scratch: Path, tmp_path: Path) -> None:
+    """The notebook as a student meets it: run all, no error, step, paint, and the picture follows."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    shutil.copy(NOTEBOOKS / "06_fvsbn.ipynb", folder)
+    with running_lab(folder, scratch) as server, lab_page(chromium, server, 120) as lab:
+        lab.open_notebook("06_fvsbn.ipynb")
+        lab.run_all()
+        assert lab.outputs("error") == []
+        sampler = SamplerPage(lab)
+        sampler.wait_for_step(28)
+        sampler.button("Step").click()
+        sampler.wait_for_step(29)
+        before = sampler.picture(sampler.heat)
+        sampler.click_pixel(3, 4)
+        sampler.wait_for_edit(1)
+        sampler.button("Step").click()
+        sampler.wait_for_step(30)
+        assert sampler.picture(sampler.heat) != before
+        lab.screenshot(tmp_path / "notebook_06.png")
 
 
 def buttons_and_keys(sampler: SamplerPage) -> None:
