@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from .conditionals import Bernoulli, Categorical, Conditional, GaussianMixture, LogisticMixture
 from .decoder import Decoder, NaiveDecoder
-from .density import DensityModel, load_pretrained
+from .density import DensityModel, eval_mode, load_pretrained
 from .distributions import Distribution, uniform_noise
 from .orderings import make_ordering
 
@@ -244,22 +245,11 @@ class _Sampler:
         return dist if self.filter is None else dist.filtered(self.filter)
 
 
-class _sampling:
-    """Eval mode and no gradients inside; the modes of the model and of its parts are restored at the end."""
-
-    def __init__(self, model: AutoregressiveModel) -> None:
-        self.model = model
-
-    def __enter__(self) -> None:
-        self.training = [module for module in self.model.modules() if module.training]
-        self.model.eval()
-        self.grad = torch.is_grad_enabled()
-        torch.set_grad_enabled(False)
-
-    def __exit__(self, *_: object) -> None:
-        torch.set_grad_enabled(self.grad)
-        for module in self.training:
-            module.training = True
+@contextmanager
+def _sampling(model: AutoregressiveModel) -> Iterator[None]:
+    """Eval mode and no gradients inside."""
+    with eval_mode(model), torch.no_grad():
+        yield
 
 
 def _number_of_samples(n: int | None, noise: Tensor | None) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from .conditionals import Conditional
 from .layers import MaskedLinear
 
-__all__ = ["DensityModel", "load_pretrained"]
+__all__ = ["DensityModel", "eval_mode", "load_pretrained"]
 
 CONFIG, WEIGHTS, UNFINISHED = "config.json", "model.safetensors", ".unfinished"
 SHIPPED = Path(__file__).resolve().parent.parent / "data" / "checkpoints"
@@ -230,6 +231,18 @@ class DensityModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite"
         if not isinstance(model, cls):
             raise ValueError(f"{folder} holds a {type(model).__name__}, not a {cls.__name__}")
         return model
+
+
+@contextmanager
+def eval_mode(model: nn.Module) -> Iterator[None]:
+    """Eval mode inside; afterwards each part of the model is in the mode it had."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
 
 
 def load_pretrained(folder: str | Path) -> DensityModel:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from ..density import DensityModel
+from ..density import DensityModel, eval_mode
 
 __all__ = [
     "Evaluation",
     "bits_per_dim",
-    "eval_mode",
     "evaluate",
     "examples",
     "negative_log_likelihoods",
@@ -146,18 +143,6 @@ def negative_log_likelihoods(
             given = None if context is None else context[part].to(device)
             parts.append(-model._log_prob(x[part].to(device), given))
     return torch.cat(parts).cpu().double()
-
-
-@contextmanager
-def eval_mode(model: torch.nn.Module) -> Iterator[None]:
-    """Eval mode inside; afterwards each part of the model is in the mode it had."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
 
 
 def _is_continuous(model: DensityModel) -> bool:
