@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import platform
-import resource
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
@@ -25,26 +25,35 @@ def medians(candidates: dict[str, Callable[[], object]], rounds: int) -> dict[st
 
 
 def peak_memory(build: Callable[[], Callable[[], object]]) -> float:
-    """How many MB the process grows by, at its peak, while it runs what `build` returns: in a process of its own."""
+    """How many MB a process grows by, at its peak, while it runs what `build` returns. Linux only.
+
+    Each measurement has a process of its own, so that memory kept from another one does not count.
+    """
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_growth, (build,))
 
 
 def _growth(build: Callable[[], Callable[[], object]]) -> float:
     run = build()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from here
+    before = _kilobytes("VmRSS")
     run()
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return (_kilobytes("VmHWM") - before) / 1024
+
+
+def _kilobytes(field: str) -> int:
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(field))
 
 
 def machine() -> str:
     """One line that names what the figures were measured on."""
     name = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            name = next(
-                line.split(":")[1].strip() for line in file if line.startswith("model name")
-            )
-    except (OSError, StopIteration):
-        pass  # not Linux: the short name stands
-    return f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}, Python {platform.python_version()}"
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text().splitlines()
+        name = next((s.split(":")[1].strip() for s in lines if s.startswith("model name")), name)
+    return (
+        f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
+        f"Python {platform.python_version()}"
+    )

@@ -19,7 +19,7 @@ import pytest
 import torch
 
 import armodels_lite.data as data
-from armodels_lite.data import Split, sets
+from armodels_lite.data import Split, images
 
 here, serve = data_server.here, data_server.serve  # fixtures
 
@@ -174,7 +174,7 @@ def small_mnist(here, monkeypatch):
         data_server.put_file(here / "mnist", file.name, c)
         for file, c in zip(entry.remote, contents, strict=True)
     )
-    monkeypatch.setitem(sets.REGISTRY, "mnist", replace(entry, remote=remote))
+    monkeypatch.setitem(data.REGISTRY, "mnist", replace(entry, remote=remote))
     return torch.from_numpy(images).unsqueeze(1).long()
 
 
@@ -195,7 +195,7 @@ def test_a_file_that_is_no_idx_file_is_named(tmp_path):
     path = tmp_path / "x.gz"
     path.write_bytes(gzip.compress(struct.pack(">HBBI", 0, 8, 1, 10) + b"123"))
     with pytest.raises(ValueError, match=r"x\.gz is no IDX file"):
-        sets._read_idx(path)
+        images.read_idx(path)
 
 
 def test_binarized_mnist_is_packed_once_and_the_text_removed(serve, here, monkeypatch):
@@ -206,7 +206,7 @@ def test_binarized_mnist_is_packed_once_and_the_text_removed(serve, here, monkey
     packed = np.packbits(bits, axis=1)
     digests = dict.fromkeys(("train", "valid", "test"), sha256(packed).hexdigest())
     monkeypatch.setitem(
-        sets.REGISTRY,
+        data.REGISTRY,
         "binarized_mnist",
         replace(entry, remote=remote, packed=replace(entry.packed, sha256=digests)),
     )

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import armodels_lite.data as data
-from armodels_lite.data import Data, DataSet, PackedFile, RemoteFile, Split, sets, store
+from armodels_lite.data import Data, DataSet, PackedFile, RemoteFile, Split, store
 
 here, serve = data_server.here, data_server.serve  # fixtures
 
@@ -38,7 +38,7 @@ def register(monkeypatch):
             )
 
         monkeypatch.setitem(
-            sets.REGISTRY, "toy", DataSet("toy", loader, "a toy", "CC0", "here", (file,))
+            data.REGISTRY, "toy", DataSet("toy", loader, "a toy", "CC0", "here", (file,))
         )
 
     return put

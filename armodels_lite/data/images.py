@@ -1,0 +1,204 @@
+"""Images of handwritten digits: digits, mnist and binarized_mnist."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .containers import Data, Split
+from .entry import DataSet, accept, as_published, committed_split, packed_arrays
+from .store import PackedFile, RemoteFile, obtain
+
+__all__ = ["BINARIZED_MNIST", "DIGITS", "MNIST", "read_idx"]
+
+CLASS_NAMES = tuple(str(digit) for digit in range(10))
+PARTS = ("train", "valid", "test")
+
+
+# ---- digits ------------------------------------------------------------------------------------------------
+
+
+def _load_digits(entry: DataSet, levels: int = 2) -> Data:
+    """x: (N, 1, 8, 8), float32 0/1 for levels=2, int64 grey levels 0 to 16 for levels=17; y: (N,) int64."""
+    accept(entry, "levels", levels, (2, 17))
+    from sklearn.datasets import load_digits
+
+    raw = load_digits()
+    as_published(
+        raw.images, "51aa641716dc54df7cda17ac1b9bc24c2e97846b98914a2d56b3a0de2b4b2e53", entry
+    )
+    images = torch.from_numpy(raw.images).unsqueeze(1)
+    x = (images >= 8).float() if levels == 2 else images.long()
+    return Data(
+        **entry.about(),
+        **committed_split(entry, x, torch.from_numpy(raw.target).long()),
+        event_shape=(1, 8, 8),
+        levels=levels,
+        class_names=CLASS_NAMES,
+    )
+
+
+DIGITS = DataSet(
+    name="digits",
+    loader=_load_digits,
+    description="1,797 handwritten digits of 8x8 pixels with 17 grey levels; with levels=2 (the default) "
+    "a pixel is 1 where its level is at least 8 of 16. Split 1197/300/300, stratified by class.",
+    licence="CC BY 4.0",
+    source="scikit-learn (UCI, Optical Recognition of Handwritten Digits; E. Alpaydin, C. Kaynak, 1998)",
+)
+
+
+# ---- MNIST -------------------------------------------------------------------------------------------------
+
+
+def _load_mnist(entry: DataSet, levels: int = 2) -> Data:
+    """x: (N, 1, 28, 28), float32 0/1 for levels=2, else int64 grey levels below `levels`; y: (N,) int64."""
+    accept(entry, "levels", levels, range(2, 257))
+    paths = [obtain(entry.name, file) for file in entry.remote]
+    images, labels, test_images, test_labels = (read_idx(path) for path in paths)
+    x, y = _quantise(images, levels), torch.from_numpy(labels.astype(np.int64))
+    test = Split(_quantise(test_images, levels), torch.from_numpy(test_labels.astype(np.int64)))
+    return Data(
+        **entry.about(),
+        train=Split(x[:50000], y[:50000]),
+        valid=Split(x[50000:], y[50000:]),
+        test=test,
+        event_shape=(1, 28, 28),
+        levels=levels,
+        class_names=CLASS_NAMES,
+    )
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """The uint8 array in a gzipped IDX file: bytes 0, 0, 8, number of axes; their big-endian lengths; data.
+
+    Raises:
+        ValueError: the content is no such array (the file is named).
+    """
+    content = gzip.decompress(path.read_bytes())
+    axes = content[3]
+    shape = np.frombuffer(content, ">u4", count=axes, offset=4)
+    if content[:3] != b"\0\0\x08" or len(content) != 4 + 4 * axes + shape.prod():
+        raise ValueError(f"{path} is no IDX file of bytes")
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(shape)
+
+
+def _quantise(images: np.ndarray, levels: int) -> torch.Tensor:
+    """Bytes (N, 28, 28) to `levels` equal steps, (N, 1, 28, 28): float32 for two levels, else int64."""
+    if levels == 2:
+        return torch.from_numpy((images >= 128).astype(np.float32)).unsqueeze(1)
+    steps = images if levels == 256 else (images.astype(np.uint16) * levels // 256)
+    return torch.from_numpy(steps.astype(np.int64)).unsqueeze(1)
+
+
+def _mnist_file(name: str, digest: str, size: int) -> RemoteFile:
+    mirrors = (
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    )
+    return RemoteFile(name, digest, size, tuple(mirror + name for mirror in mirrors))
+
+
+MNIST = DataSet(
+    name="mnist",
+    loader=_load_mnist,
+    description="70,000 handwritten digits of 28x28 pixels; levels=2 (the default) is 1 where the byte "
+    "is at least 128, levels=K is floor(byte K / 256). Split 50000/10000/10000, valid being the last "
+    "10,000 of the training file.",
+    licence="CC BY-SA 3.0",
+    source="Y. LeCun, C. Cortes, C. J. C. Burges: the MNIST database",
+    remote=(
+        _mnist_file(
+            "train-images-idx3-ubyte.gz",
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            9912422,
+        ),
+        _mnist_file(
+            "train-labels-idx1-ubyte.gz",
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            28881,
+        ),
+        _mnist_file(
+            "t10k-images-idx3-ubyte.gz",
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            1648877,
+        ),
+        _mnist_file(
+            "t10k-labels-idx1-ubyte.gz",
+            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+            4542,
+        ),
+    ),
+)
+
+
+# ---- statically binarized MNIST ----------------------------------------------------------------------------
+
+
+def _load_binarized_mnist(entry: DataSet) -> Data:
+    """x: (N, 1, 28, 28) float32 0/1; y: None."""
+    arrays = packed_arrays(entry)
+    splits = {part: Split(_unpack(arrays[part])) for part in PARTS}
+    return Data(**entry.about(), **splits, event_shape=(1, 28, 28), levels=2)
+
+
+def _unpack(rows: np.ndarray) -> torch.Tensor:
+    """Rows of 98 bytes, a bit a pixel, to images (N, 1, 28, 28) float32."""
+    bits = np.unpackbits(rows.reshape(-1, 98), axis=1)
+    return torch.from_numpy(bits.astype(np.float32)).reshape(-1, 1, 28, 28)
+
+
+def _pack_amat(paths: list[Path]) -> dict[str, np.ndarray]:
+    """Rows of 784 characters 0 and 1, separated by blanks, to rows of 98 bytes."""
+    arrays = {}
+    for part, path in zip(PARTS, paths, strict=True):
+        characters = np.frombuffer(path.read_bytes(), np.uint8)
+        bits = characters[(characters == ord("0")) | (characters == ord("1"))] - ord("0")
+        arrays[part] = np.packbits(bits.reshape(-1, 784), axis=1)
+    return arrays
+
+
+def _amat_file(part: str, digest: str, size: int) -> RemoteFile:
+    name = f"binarized_mnist_{part}.amat"
+    place = f"www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/{name}"
+    # The same host twice: the SHA-256 protects the file, so a network that breaks its https need not stop us.
+    return RemoteFile(name, digest, size, (f"https://{place}", f"http://{place}"))
+
+
+BINARIZED_MNIST = DataSet(
+    name="binarized_mnist",
+    loader=_load_binarized_mnist,
+    description="MNIST binarized once by drawing each pixel with its grey value as probability: the "
+    "fixed set that published likelihoods refer to. 50000/10000/10000 images of 28x28 pixels, no labels.",
+    licence="CC BY-SA 3.0 (as MNIST)",
+    source="R. Salakhutdinov, I. Murray (2008), as distributed by H. Larochelle",
+    remote=(
+        _amat_file(
+            "train",
+            "ad693b29f94c14277b095f5238ddefbbdaaae0939789dd2f4f0205278cee3e4d",
+            78400000,
+        ),
+        _amat_file(
+            "valid",
+            "1de3d397c40fe8eeb33dafd4099a1f665ec01e96d9be234aaeeac8a34930e2e2",
+            15680000,
+        ),
+        _amat_file(
+            "test",
+            "e6687bfea3f820c174f33b7865140b2a2dd2930ef786f35d45795fc193b5ab2c",
+            15680000,
+        ),
+    ),
+    packed=PackedFile(
+        name="binarized_mnist.npz",
+        sha256={
+            "train": "727146c35424b019f3e350e1e69faa05644a0abaf787e3f4e1a9632220a13906",
+            "valid": "a256ac44ae26be720fad8616a05ed6ecfd1619930d9a208379bb2a4405df5b6d",
+            "test": "9fcd8da6f0fdf09b2ba30fe63a0bb784042a0de82563172530229b983e294ff2",
+        },
+        build=_pack_amat,
+    ),
+)
