@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -144,7 +144,19 @@ class AutoregressiveModel(DensityModel):
 
     # -- sampling ------------------------------------------------------------------------------------------------
 
-    def sample(self, n: int | None = None, **options: Any) -> Tensor:
+    def sample(
+        self,
+        n: int | None = None,
+        *,
+        noise: Tensor | None = None,
+        context: Tensor | None = None,
+        temperature: float = 1.0,
+        filter: Filter | None = None,
+        generator: torch.Generator | None = None,
+        observed: Tensor | None = None,
+        mask: Tensor | None = None,
+        cache: bool = True,
+    ) -> Tensor:
         """Draw events (n, *event_shape): x_t = draw_t(u_t), a deterministic map of uniform noise.
 
         Args:
@@ -166,15 +178,50 @@ class AutoregressiveModel(DensityModel):
         >>> model.sample(noise=torch.tensor([[0.62, 0.25, 0.80, 0.49]]))
         tensor([[0., 1., 0., 1.]])
         """
-        sampler = _Sampler(self, n, **options)
+        sampler = _Sampler(
+            self,
+            n,
+            noise=noise,
+            context=context,
+            temperature=temperature,
+            filter=filter,
+            generator=generator,
+            observed=observed,
+            mask=mask,
+            cache=cache,
+        )
         with _sampling(self):
             for _ in sampler.steps():
                 pass
         return sampler.decoder.x.view(sampler.n, *self.event_shape)
 
-    def sample_steps(self, n: int | None = None, **options: Any) -> Iterator[Step]:
+    def sample_steps(
+        self,
+        n: int | None = None,
+        *,
+        noise: Tensor | None = None,
+        context: Tensor | None = None,
+        temperature: float = 1.0,
+        filter: Filter | None = None,
+        generator: torch.Generator | None = None,
+        observed: Tensor | None = None,
+        mask: Tensor | None = None,
+        cache: bool = True,
+    ) -> Iterator[Step]:
         """Like `sample`, but yields a `Step` for each variable as it is drawn. Arguments are checked at the call."""
-        return self._iterate(_Sampler(self, n, **options))
+        sampler = _Sampler(
+            self,
+            n,
+            noise=noise,
+            context=context,
+            temperature=temperature,
+            filter=filter,
+            generator=generator,
+            observed=observed,
+            mask=mask,
+            cache=cache,
+        )
+        return self._iterate(sampler)
 
     def _iterate(self, sampler: _Sampler) -> Iterator[Step]:
         steps = sampler.steps()
@@ -204,15 +251,16 @@ class _Sampler:
         model: AutoregressiveModel,
         n: int | None,
         *,
-        noise: Tensor | None = None,
-        context: Tensor | None = None,
-        temperature: float = 1.0,
-        filter: Filter | None = None,
-        generator: torch.Generator | None = None,
-        observed: Tensor | None = None,
-        mask: Tensor | None = None,
-        cache: bool = True,
+        noise: Tensor | None,
+        context: Tensor | None,
+        temperature: float,
+        filter: Filter | None,
+        generator: torch.Generator | None,
+        observed: Tensor | None,
+        mask: Tensor | None,
+        cache: bool,
     ) -> None:
+        self.model = model
         self.n = _number_of_samples(n, noise)
         self.noise = _noise(model, self.n, noise, generator)
         number = isinstance(temperature, (int, float)) and not isinstance(temperature, bool)
@@ -230,6 +278,9 @@ class _Sampler:
             self.decoder = model.decoder(self.n, context, cache)
 
     def steps(self) -> Iterator[tuple[int, int, Distribution, Tensor]]:
+        if any(weight.isnan().any() for weight in self.model.parameters()):
+            name = type(self.model).__name__
+            raise ValueError(f"this {name} has weights that are NaN: it cannot be sampled")
         decoder = self.decoder
         for t, position in enumerate(decoder._positions):
             dist, u = self._adjusted(decoder.distribution()), self.noise[:, position]

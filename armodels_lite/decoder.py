@@ -50,14 +50,7 @@ class Decoder:
         """Take the values (n,) of variable t and move on to t + 1."""
         if self.t >= self.model.num_variables:
             raise ValueError(f"all {self.t} variables are observed: there is no variable to take")
-        if not isinstance(x_t, Tensor):
-            raise TypeError(f"values must be a torch.Tensor, got {type(x_t).__name__}")
-        if tuple(x_t.shape) != (self.n,):
-            raise ValueError(
-                f"observe takes one value per sequence, shape ({self.n},), got {tuple(x_t.shape)}"
-            )
-        if x_t.dtype != self.x.dtype:
-            raise TypeError(f"values must be {self.x.dtype}, got {x_t.dtype}")
+        self._check("x_t", x_t, ())
         self.model.conditional.check_values(x_t)
         with torch.no_grad():
             self.step(x_t)
@@ -70,14 +63,7 @@ class Decoder:
 
     def prefill(self, x: Tensor, t: int) -> None:
         """Start again with the first t variables, in drawing order, taken from x (n, *event_shape)."""
-        if not isinstance(x, Tensor):
-            raise TypeError(f"x must be a torch.Tensor, got {type(x).__name__}")
-        if tuple(x.shape) != (self.n, *self.model.event_shape):
-            raise ValueError(
-                f"x must have shape {(self.n, *self.model.event_shape)}, got {tuple(x.shape)}"
-            )
-        if x.dtype != self.x.dtype:
-            raise TypeError(f"values must be {self.x.dtype}, got {x.dtype}")
+        self._check("x", x, self.model.event_shape)
         known = self.model.ordering[: self._checked_step(t)]
         values = x.flatten(1)[:, known]
         self.model.conditional.check_values(values)
@@ -94,9 +80,8 @@ class Decoder:
         twin = copy.copy(self)
         for name in self.state:
             value = getattr(self, name)
-            setattr(
-                twin, name, [v.clone() for v in value] if isinstance(value, list) else value.clone()
-            )
+            copied = [v.clone() for v in value] if isinstance(value, list) else value.clone()
+            setattr(twin, name, copied)
         return twin
 
     def _fill(self, values: Tensor, t: int) -> None:
@@ -106,6 +91,13 @@ class Decoder:
         with torch.no_grad():
             self._restart(values, t)
         self.t = t
+
+    def _check(self, name: str, x: Tensor, shape: tuple[int, ...]) -> None:
+        self.model._check_tensor(name, x, shape, self.x.dtype)
+        if len(x) != self.n:
+            raise ValueError(
+                f"{name} must hold one entry for each of {self.n} sequences, got {len(x)}"
+            )
 
     def _checked_step(self, t: int) -> int:
         if not isinstance(t, int) or isinstance(t, bool) or not 0 <= t <= self.model.num_variables:

@@ -51,7 +51,7 @@ class DensityModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite"
     def __init_subclass__(cls, **kwargs: Any) -> None:
         # The mixin forgets its coders in every subclass, so each one is given them again.
         super().__init_subclass__(coders=_CODERS, **kwargs)
-        DensityModel._classes[cls.__name__] = cls
+        DensityModel._classes[_class_name(cls)] = cls
 
     def __new__(cls, *args: Any, **kwargs: Any) -> DensityModel:
         # The mixin keeps the constructor's arguments for the config, and leaves out what is not JSON without a word.
@@ -202,7 +202,7 @@ class DensityModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite"
                 f"a saved {type(self).__name__} keeps its arguments as JSON, which cannot hold {given}"
             )
         return {
-            "class": type(self).__name__,
+            "class": _class_name(type(self)),
             "arguments": self._hub_mixin_config or {},
             "dtype": str(self.dtype).removeprefix("torch."),
         }
@@ -317,6 +317,13 @@ def _left_over(folder: Path, config: dict[str, Any] | None) -> dict[str, Any]:
             f"{folder / WEIGHTS} was not saved with the {CONFIG} beside it: save the model again"
         )
     return config
+
+
+def _class_name(cls: type) -> str:
+    """What a config calls a class: a bare name is the package's own, whatever a notebook defines later."""
+    package = __name__.partition(".")[0]
+    own = cls.__module__.partition(".")[0] == package
+    return cls.__name__ if own else f"{cls.__module__}.{cls.__qualname__}"
 
 
 def _is_json(value: Any) -> bool:

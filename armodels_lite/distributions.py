@@ -169,7 +169,10 @@ class _Mixture:
 
 
 class GaussianMixture(_Mixture, Distribution):
-    """Density sum_m w_m N(x; mean_m, sigma_m^2)."""
+    """Density sum_m w_m N(x; mean_m, sigma_m^2).
+
+    Nothing keeps sigma away from 0: below about e^-80 in float32 gradients are no longer finite.
+    """
 
     def log_prob(self, x: Tensor) -> Tensor:
         logits, mean, log_sigma = self.components
@@ -208,9 +211,9 @@ class GaussianMixture(_Mixture, Distribution):
     def tempered(self, temperature: float) -> GaussianMixture:
         """Weights' logits / temperature, sigma * sqrt(temperature): for one component this is p^(1/temperature)."""
         logits, mean, log_sigma = self.components
-        return GaussianMixture(
-            torch.cat([logits / temperature, mean, log_sigma + 0.5 * math.log(temperature)], -1)
-        )
+        logits = _over(logits - logits.amax(-1, keepdim=True), temperature)
+        log_sigma = log_sigma + 0.5 * math.log(temperature)
+        return GaussianMixture(torch.cat([logits, mean, log_sigma], -1))
 
 
 class LogisticMixture(_Mixture, Discrete):
@@ -292,8 +295,8 @@ class PiecewiseConstant(Distribution):
 
     def draw(self, u: Tensor) -> Tensor:
         """The bin whose share of (0, 1) holds u, then the place inside it by proportion."""
-        mass = self.params.double().softmax(-1)
         k = Categorical(self.params.double()).draw(u.double()).unsqueeze(-1)
+        mass = self.params.double().softmax(-1).expand(*k.shape[:-1], -1)
         below = (mass.cumsum(-1) - mass).gather(-1, k)
         share = ((u.double().unsqueeze(-1) - below) / mass.gather(-1, k)).clamp(0, 1)
         left, width = self.edges.double()[k], self.edges.double().diff()[k]

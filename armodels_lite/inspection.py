@@ -33,7 +33,7 @@ def dependencies(
 
     Args:
         x: examples (B, *event_shape); by default three fixed random ones.
-        context: for conditional models; by default class 0, or ones.
+        context: for conditional models, B entries; without x by default class 0, or ones.
 
     Raises:
         ValueError, TypeError: if x or context do not fit the model.
@@ -41,7 +41,7 @@ def dependencies(
     context_given = context is not None
     if x is None:
         x = _examples(model, 3)
-        context = context if context_given else _context(model, 3)
+        context = context if context_given else default_context(model, 3)
     model.check(x, context)
     if len(x) == 0:
         raise ValueError("dependencies are measured on examples: give at least one event")
@@ -64,12 +64,22 @@ def dependencies(
     return result
 
 
-def receptive_field(model: AutoregressiveModel, position: int, x: Tensor | None = None) -> Tensor:
-    """Bool (event_shape): which variables the conditional at a flat position depends on, measured as in
-    `dependencies`. Raises ValueError for a position outside the event."""
-    if not 0 <= position < model.num_variables:
-        raise ValueError(f"position must be in 0..{model.num_variables - 1}, got {position}")
-    row = dependencies(model, x)[model.rank[position].cpu()]
+def receptive_field(
+    model: AutoregressiveModel,
+    position: int,
+    x: Tensor | None = None,
+    context: Tensor | None = None,
+) -> Tensor:
+    """Bool (event_shape): which variables the conditional at a flat position depends on.
+
+    Measured as in `dependencies`, which explains x and context. Raises ValueError for a position that is no int
+    inside the event.
+    """
+    if type(position) is not int or not 0 <= position < model.num_variables:
+        raise ValueError(
+            f"position must be an int in 0..{model.num_variables - 1}, got {position!r}"
+        )
+    row = dependencies(model, x, context)[model.rank[position].cpu()]
     field = torch.zeros(model.num_variables, dtype=torch.bool)
     field[model.ordering.cpu()] = row
     return field.view(model.event_shape)
@@ -87,7 +97,8 @@ def total_probability(model: DensityModel, context: Tensor | None = None) -> flo
     Raises:
         ValueError: too many events, or more than two continuous variables.
     """
-    context = _context(model, 1) if context is None else context
+    context = default_context(model, 1) if context is None else context
+    model.check_context(context, 1)
     levels = getattr(model, "levels", None)
     if levels is None:
         return _integral(model, context)
@@ -140,21 +151,16 @@ def _nodes(
     model: AutoregressiveModel, x: Tensor, context: Tensor | None, step: int
 ) -> tuple[Tensor, Tensor]:
     """Nodes and weights that integrate the conditional of one step given x (1, ...) to about 1e-10."""
-    params = (
-        model.params(x, context).reshape(model.num_variables, -1)[model.ordering[step]].double()
-    )
+    params = model.params(x, context).flatten(0, -2)[model.ordering[step]].double().cpu()
     if isinstance(model.conditional, PiecewiseConstant):
         edges = torch.tensor(model.conditional.edges, dtype=torch.float64)
         nodes, weights = (edges[1:] + edges[:-1]) / 2, edges.diff()
     elif isinstance(model.conditional, GaussianMixture):
         _, mean, log_sigma = params.chunk(3)
         # Intervals that follow each component's own scale, however different the scales are.
-        offsets = torch.tensor(
-            [-11.0, -8.0, -5.0, -3.0, -1.0, 1.0, 3.0, 5.0, 8.0, 11.0], dtype=torch.float64
-        )
-        nodes, weights = _gauss_legendre(
-            (mean + offsets.unsqueeze(1) * log_sigma.exp()).flatten().sort().values
-        )
+        offsets = torch.tensor([-11, -8, -5, -3, -1, 1, 3, 5, 8, 11], dtype=torch.float64)
+        edges = mean + offsets.unsqueeze(1) * log_sigma.exp()
+        nodes, weights = _gauss_legendre(edges.flatten().sort().values)
     else:
         raise ValueError(f"no quadrature for {model.conditional!r}")
     return nodes.to(model.device, model.event_dtype), weights.to(model.device)
@@ -164,9 +170,8 @@ def _gauss_legendre(edges: Tensor, order: int = 16) -> tuple[Tensor, Tensor]:
     """Nodes and weights of Gauss-Legendre quadrature on each interval between sorted edges, joined."""
     nodes, weights = (torch.from_numpy(array) for array in np.polynomial.legendre.leggauss(order))
     middle, half = (edges[1:] + edges[:-1]) / 2, edges.diff() / 2
-    return (middle.unsqueeze(1) + half.unsqueeze(1) * nodes).flatten(), (
-        half.unsqueeze(1) * weights
-    ).flatten()
+    middle, half = middle.unsqueeze(1), half.unsqueeze(1)
+    return (middle + half * nodes).flatten(), (half * weights).flatten()
 
 
 def _params_in_order(model: AutoregressiveModel, x: Tensor, context: Tensor | None) -> Tensor:
@@ -193,7 +198,8 @@ def _examples(model: AutoregressiveModel, n: int) -> Tensor:
     return x.to(model.device, model.event_dtype)
 
 
-def _context(model: DensityModel, n: int) -> Tensor | None:
+def default_context(model: DensityModel, n: int) -> Tensor | None:
+    """A context for n events where none is given: class 0, or ones; None for an unconditional model."""
     if model.num_classes is not None:
         return torch.zeros(n, dtype=torch.int64, device=model.device)
     if model.context_shape is not None:

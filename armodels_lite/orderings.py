@@ -1,7 +1,8 @@
 """In which order the variables are drawn: permutations of flat positions.
 
 An ordering is a LongTensor (T,): entry t is the flat position, in storage layout (C, H, W), of the variable
-drawn at step t. The named orderings permute pixels and keep the channels of a pixel together, in order.
+drawn at step t. The named orderings permute pixels and keep the channels of a pixel together, in order; in a
+sequence of vectors (T, V) they permute the steps and keep each vector together.
 """
 
 from __future__ import annotations
@@ -129,13 +130,16 @@ def _num_pixels(event_shape: Sequence[int]) -> int:
 
 
 def _num_channels(event_shape: Sequence[int]) -> int:
-    return event_shape[0] if len(event_shape) == 3 else 1
+    """Variables that belong together: an image's channels (C, H, W), the vector of a step (T, V)."""
+    return {2: event_shape[-1], 3: event_shape[0]}.get(len(event_shape), 1)
 
 
 def _with_channels(pixels: Tensor, event_shape: Sequence[int]) -> Tensor:
     """Flat positions for a sequence of pixels: each pixel's channels one after the other."""
-    channels = torch.arange(_num_channels(event_shape)) * len(pixels)
-    return (pixels.unsqueeze(1) + channels).flatten()
+    channels = torch.arange(_num_channels(event_shape))
+    if len(event_shape) == 2:  # (T, V): the channels of a step lie side by side
+        return (pixels.unsqueeze(1) * len(channels) + channels).flatten()
+    return (pixels.unsqueeze(1) + channels * len(pixels)).flatten()
 
 
 def _image_size(name: str, event_shape: Sequence[int]) -> tuple[int, int]:

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 import torch
 
 from .chain import AutoregressiveModel
+from .inspection import default_context
 from .training import evaluate
 
 __all__ = ["Row", "Scoreboard", "measure"]
+
+SAMPLES = 100  # drawn together
 
 
 @dataclass(frozen=True)
@@ -43,16 +46,10 @@ def measure(
     """Measure a model on a split or a tensor of test events.
 
     Args:
-        steps: sequential steps per sample; the number of variables unless given.
+        steps: sequential steps per sample; the number of variables unless given. With 1 no variable depends on
+            another, and all are drawn at once.
     """
     score = evaluate(model, test)
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        model.sample(
-            100, context=None if model.num_classes is None else torch.zeros(100, dtype=torch.int64)
-        )
-        seconds.append(time.perf_counter() - start)
     return Row(
         name=name,
         parameters=model.num_parameters(),
@@ -60,8 +57,26 @@ def measure(
         error=score.standard_error,
         bits_per_dim=score.bits_per_dim,
         steps=model.num_variables if steps is None else steps,
-        milliseconds=1000 * statistics.median(seconds) / 100,
+        milliseconds=1000 * _seconds(model, at_once=steps == 1) / SAMPLES,
     )
+
+
+def _seconds(model: AutoregressiveModel, at_once: bool) -> float:
+    """Median seconds to draw SAMPLES samples, after one run that does not count."""
+    context = default_context(model, SAMPLES)
+    shape = (SAMPLES, *model.event_shape)
+    nothing = torch.zeros(shape, dtype=model.event_dtype, device=model.device)
+    times = []
+    for _ in range(4):
+        start = time.perf_counter()
+        if at_once:
+            model(nothing, context).sample()
+        else:
+            model.sample(SAMPLES, context=context)
+        if model.device.type == "cuda":
+            torch.cuda.synchronize(model.device)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])
 
 
 class Scoreboard:

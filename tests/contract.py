@@ -122,11 +122,24 @@ def check_decoder_moves(model: ar.AutoregressiveModel) -> None:
         rewound = stepped(model.num_variables)
         rewound.rewind(t)
         assert_same(rewound, stepped(t))
-        original = stepped(t)
-        fork = original.fork()
-        for step in range(t, model.num_variables):
-            fork.observe(others[:, step])
-        assert_same(original, stepped(t))
+        check_fork(stepped(t), stepped(t), values, others)
+
+
+def check_fork(original: ar.Decoder, alone: ar.Decoder, values: Tensor, others: Tensor) -> None:
+    """Forks that go their own ways, one straight on and one with rewinds, leave the original as if alone."""
+    straight, restless = original.fork(), original.fork()
+    start = original.t
+    for step in range(start, values.shape[1]):
+        straight.observe(others[:, step])
+        restless.observe(others[:, step])
+        restless.rewind(start)
+        for again in range(start, step + 1):
+            restless.observe(others[:, again])
+        torch.testing.assert_close(
+            original.distribution().params, alone.distribution().params, atol=1e-10, rtol=1e-10
+        )
+        original.observe(values[:, step])
+        alone.observe(values[:, step])
 
 
 def check_samples_follow(model: ar.AutoregressiveModel, n: int = 20_000) -> None:

@@ -143,3 +143,26 @@ def test_activations_keep_their_scale_with_depth(depth: int) -> None:
     for layer in list(model.layers)[:-1]:
         h = layer(h).relu()
         assert 0.1 < h.square().mean().sqrt() < 10
+
+
+# -- on a GPU, where there is one ----------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", ["FVSBN", "NADE", "MADE"])
+@pytest.mark.parametrize("kind", ["bernoulli", "categorical-class", "logistic", "gaussian"])
+def test_on_a_gpu(name: str, kind: str) -> None:
+    """Probabilities, draws and measurements on CUDA are those of the CPU."""
+    (case,) = [case for case in CASES if case.name == f"{name}-{kind}"]
+    model = case.build()
+    x, context, noise = contract.events(model), contract.contexts(model), contract.noise(model)
+    expected = model.log_prob(x, context), model.sample(noise=noise, context=context)
+    dependencies, total = ar.dependencies(model), ar.total_probability(model)
+    model = model.cuda()
+    context = None if context is None else context.cuda()
+    torch.testing.assert_close(model.log_prob(x.cuda(), context).cpu(), expected[0])
+    for cache in (True, False):
+        drawn = model.sample(noise=noise.cuda(), context=context, cache=cache).cpu()
+        torch.testing.assert_close(drawn, expected[1], atol=1e-6, rtol=1e-6)
+    assert torch.equal(ar.dependencies(model), dependencies)
+    assert math.isclose(ar.total_probability(model), total, rel_tol=1e-9)

@@ -99,9 +99,9 @@ def test_dependencies_check_their_arguments() -> None:
         ar.dependencies(model, torch.zeros(0, 4))  # without examples nothing differs, leaks neither
 
 
-@pytest.mark.parametrize("position", [-1, 4, 100])
+@pytest.mark.parametrize("position", [-1, 4, 100, 1.0, True])
 def test_positions_outside(position: int) -> None:
-    with pytest.raises(ValueError, match=rf"position must be in 0..3, got {position}"):
+    with pytest.raises(ValueError, match=rf"position must be an int in 0..3, got {position}"):
         ar.receptive_field(ar.FVSBN((4,)), position)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 import armodels_lite as ar
 from armodels_lite.models.fvsbn import FVSBNDecoder
+from armodels_lite.models.made import MADEDecoder
 from armodels_lite.models.nade import NADEDecoder
 
 
@@ -69,6 +70,12 @@ class SharedDecoder(NADEDecoder):
         return twin
 
 
+class AppendOnlyDecoder(MADEDecoder):
+    """Forks share the activations, as if only new rows were ever written."""
+
+    state = ("x",)
+
+
 class TwiceSquashed(ar.NADE):
     """Puts a sigmoid on the logits, so the likelihood takes it twice; sampling takes it once."""
 
@@ -98,6 +105,10 @@ BUGS: dict[str, tuple[Callable[[], ar.AutoregressiveModel], list[Callable]]] = {
     ),
     "shared decoder": (
         lambda: decoded_by(SharedDecoder, ar.NADE((5,), hidden=6)),
+        [contract.check_decoder_moves],
+    ),
+    "append-only decoder": (
+        lambda: decoded_by(AppendOnlyDecoder, ar.MADE((5,), hidden=(9,))),
         [contract.check_decoder_moves],
     ),
     "sigmoid twice": (

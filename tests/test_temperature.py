@@ -47,8 +47,15 @@ def test_gaussian_temperature() -> None:
     """Weights' logits / T, the means as they are, sigma * sqrt(T)."""
     params = torch.tensor([0.4, -1.2, 3.0, -2.0, 0.5, 0.1], dtype=torch.float64)
     found = ar.GaussianMixture(2).distribution(params).tempered(0.25).params
-    expected = [1.6, -4.8, 3.0, -2.0, 0.5 - math.log(2), 0.1 - math.log(2)]
-    assert found.tolist() == pytest.approx(expected)
+    assert found[0] - found[1] == pytest.approx((0.4 + 1.2) / 0.25)  # logits count by difference
+    expected = [3.0, -2.0, 0.5 - math.log(2), 0.1 - math.log(2)]
+    assert found[2:].tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("temperature", [1e-37, 1e-39, 1e-45])
+def test_tiny_temperatures_leave_the_likeliest_component(temperature: float) -> None:
+    dist = ar.GaussianMixture(2).distribution(torch.tensor([1.0, 2.0, -5.0, 5.0, 0.0, 0.0]))
+    assert dist.tempered(temperature).draw(torch.tensor(0.5)) == pytest.approx(5.0)
 
 
 def test_one_gaussian_tempered_is_a_power_of_its_density() -> None:

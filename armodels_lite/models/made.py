@@ -8,7 +8,7 @@ place; a class or a vector may enter every layer.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +58,10 @@ class MADE(AutoregressiveModel):
             context_shape=context_shape,
         )
         self.hidden = _layer_sizes(hidden)
+        if seed is not None and (type(seed) is not int or seed < 0):
+            raise ValueError(f"seed must be None or an int of at least 0, got {seed!r}")
+        if not isinstance(direct, bool):
+            raise ValueError(f"direct must be True or False, got {direct!r}")
         self.degrees = made_degrees(self.rank, self.hidden, seed)
         masks = made_masks(self.degrees)
         outputs, features = self.conditional.num_params, self.conditional.num_features
@@ -214,8 +218,9 @@ def _expanded(order: Tensor, width: int) -> Tensor:
 
 
 def _layer_sizes(hidden: Sequence[int]) -> tuple[int, ...]:
-    if isinstance(hidden, (int, str)) or not all(isinstance(h, int) and h > 0 for h in hidden):
+    sizes = tuple(hidden) if isinstance(hidden, Iterable) and not isinstance(hidden, str) else None
+    if sizes is None or not all(type(size) is int and size > 0 for size in sizes):
         raise ValueError(
             f"hidden must be a tuple of positive ints such as (500, 500), got {hidden!r}"
         )
-    return tuple(hidden)
+    return sizes

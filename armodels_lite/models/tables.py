@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -45,7 +46,7 @@ class IndependentBernoulli(AutoregressiveModel):
             ValueError, TypeError: for events that do not fit, no events, or a negative pseudocount.
         """
         self.check(x)
-        if len(x) == 0 or pseudocount < 0:
+        if len(x) == 0 or not 0 <= pseudocount < math.inf:
             raise ValueError(
                 f"counting needs events and a pseudocount >= 0, got {len(x)} events and {pseudocount}"
             )
