@@ -69,9 +69,9 @@ class Conditional:
         """Values (...,) as network input (..., num_features) of the given float dtype."""
         return x.to(dtype).unsqueeze(-1)
 
-    def project(self, x: Tensor, weight: Tensor) -> Tensor:
-        """features(x) @ weight for values x (n,) and a weight (num_features, H): (n, H), the cheapest way."""
-        return torch.outer(x.to(weight.dtype), weight[0])
+    def add_product_(self, out: Tensor, x: Tensor, weight: Tensor) -> None:
+        """out += features(x) @ weight in place, the cheapest way: out (n, H), x (n,), weight (num_features, H)."""
+        out.addcmul_(self.features(x, weight.dtype), weight)  # one feature: an outer product
 
     def check_values(self, x: Tensor) -> None:
         """Raise ValueError when a value of x cannot occur, naming one that does not belong."""
@@ -147,8 +147,8 @@ class Categorical(_Levels):
     def features(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         return F.one_hot(x, self.levels).to(dtype)
 
-    def project(self, x: Tensor, weight: Tensor) -> Tensor:
-        return weight[x]  # a one-hot vector times a matrix is a row of the matrix
+    def add_product_(self, out: Tensor, x: Tensor, weight: Tensor) -> None:
+        out += weight[x]  # a one-hot vector times a matrix is a row of the matrix
 
 
 class LogisticMixture(_Levels):
@@ -178,9 +178,6 @@ class LogisticMixture(_Levels):
 
     def features(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         return (x.to(dtype) * (2 / (self.levels - 1)) - 1).unsqueeze(-1)
-
-    def project(self, x: Tensor, weight: Tensor) -> Tensor:
-        return self.features(x, weight.dtype) @ weight
 
 
 class GaussianMixture(Conditional):

@@ -117,7 +117,7 @@ def _cases() -> list[Case]:
     add("MADE", "narrow", (7,), hidden=(2,))
     add("MADE", "vector", (5,), context_shape=(3, 2))
     add("NADE", "longer-than-a-block", (19,), hidden=5, ordering="random(2)")
-    add("NADE", "exactly-a-block", (8,), hidden=5)
+    add("NADE", "exactly-a-block", (12,), hidden=5)
     cases.append(
         Case(
             "IndependentBernoulli",

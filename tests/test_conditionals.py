@@ -58,14 +58,16 @@ def test_sizes(conditional, params: int, features: int, levels: int | None, inte
 
 @every
 @pytest.mark.parametrize("n", [0, 1, 6])
-def test_project_is_features_times_weight(conditional: ar.Conditional, n: int) -> None:
+def test_add_product_adds_features_times_weight(conditional: ar.Conditional, n: int) -> None:
     x, weight = (
         values(conditional, n),
         torch.randn(conditional.num_features, 7, dtype=torch.float64),
     )
     features = conditional.features(x, torch.float64)
     assert features.shape == (n, conditional.num_features) and features.dtype == torch.float64
-    torch.testing.assert_close(conditional.project(x, weight), features @ weight)
+    out = torch.ones_like(features @ weight)
+    conditional.add_product_(out, x, weight)
+    torch.testing.assert_close(out, 1 + features @ weight)
 
 
 @every

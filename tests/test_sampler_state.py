@@ -79,13 +79,21 @@ def test_paint_is_completion(name: str) -> None:
         state.paint(pixel, value)
     observed, mask = state.completion()
     assert int(mask.sum()) == 2 * channels
-    assert torch.equal(state.x, sampled(state, observed=observed, mask=mask))
+    assert_same(state, sampled(state, observed=observed, mask=mask))
     frame = state.frame()
     assert [frame.values.reshape(channels, -1)[c, 1] for c in range(channels)] == values[0]
     assert set(np.flatnonzero(frame.painted.any(0))) == {1, 10}
     state.erase(1)
     state.clear()
-    assert torch.equal(state.x, plain)
+    assert_same(state, plain)
+
+
+def assert_same(state: SamplerState, x: torch.Tensor) -> None:
+    """The same levels; for continuous variables the same to rounding, since a rewind adds in another order."""
+    if state.model.levels is None:
+        torch.testing.assert_close(state.x, x, rtol=1e-10, atol=1e-10)
+    else:
+        assert torch.equal(state.x, x)
 
 
 def test_what_comes_before_a_painted_pixel_stays() -> None:

@@ -72,31 +72,28 @@ class FVSBNDecoder(Decoder):
     state = ("x", "_running")
 
     def _start(self) -> None:
-        model, order = self.model, self.model.ordering
-        size, outputs, features = (
-            model.num_variables,
-            model.conditional.num_params,
-            model.conditional.num_features,
-        )
-        # Weights and biases in drawing order: what step i adds to the steps after it is weight[i, :, i + 1:].
+        model, order, conditional = self.model, self.model.ordering, self.model.conditional
+        size, features = model.num_variables, conditional.num_features
+        self._outputs = outputs = conditional.num_params
+        # Weights and biases in drawing order; those of one variable's parameters lie side by side.
         weight = model.linear.weight.view(size, outputs, size, features)[order][:, :, order]
-        self._weight = weight.permute(2, 3, 0, 1).contiguous()  # (T from, F, T to, P)
+        self._weight = weight.permute(2, 3, 0, 1).flatten(2)  # (T from, F, T to x P)
         bias = model.linear.bias.view(1, size, outputs)[:, order]
         if model.class_bias is not None:
             bias = bias + model.class_bias(self.context).view(self.n, size, outputs)[:, order]
-        self._bias = bias.expand(self.n, -1, -1)
-        self._running = self._bias.clone()  # (n, T, P)
+        self._bias = bias.flatten(1).expand(self.n, -1)
+        self._running = self._bias.clone()  # (n, T x P)
 
     def _params(self) -> Tensor:
-        return self._running[:, self.t]
+        return self._running[:, self.t * self._outputs : (self.t + 1) * self._outputs]
 
     def _observed(self, x_t: Tensor) -> None:
-        weight = self._weight[self.t - 1, :, self.t :]  # (F, T - t, P)
-        added = self.model.conditional.project(x_t, weight.flatten(1))
-        self._running[:, self.t :] += added.view(self.n, *weight.shape[1:])
+        later = self.t * self._outputs
+        weight = self._weight[self.t - 1, :, later:]  # (F, what is still to come)
+        self.model.conditional.add_product_(self._running[:, later:], x_t, weight)
 
     def _restart(self, values: Tensor, t: int) -> None:
         features = self.model.conditional.features(values, self._running.dtype).flatten(1)
-        added = features @ self._weight[:t, :, t:].flatten(0, 1).flatten(1)
+        later = t * self._outputs
         self._running = self._bias.clone()
-        self._running[:, t:] += added.view(self.n, *self._weight[0, 0, t:].shape)
+        self._running[:, later:] += features @ self._weight[:t, :, later:].flatten(0, 1)

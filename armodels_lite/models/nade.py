@@ -24,7 +24,7 @@ from ..decoder import Decoder
 __all__ = ["NADE"]
 
 # Steps handled together: enough to make the cost of calling operations small, few enough to stay in the cache.
-BLOCK = 8
+BLOCK = 12
 
 
 class NADE(AutoregressiveModel):
@@ -205,7 +205,7 @@ class NADEDecoder(Decoder):
         return params if self._class_b is None else params + self._class_b[:, self.t]
 
     def _observed(self, x_t: Tensor) -> None:
-        self._a += self.model.conditional.project(x_t, self._W[self.t - 1])
+        self.model.conditional.add_product_(self._a, x_t, self._W[self.t - 1])
 
     def _restart(self, values: Tensor, t: int) -> None:
         features = self.model.conditional.features(values, self._a.dtype).flatten(1)
