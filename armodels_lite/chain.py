@@ -7,10 +7,7 @@ completion follow here for every model at once.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import torch
@@ -18,9 +15,10 @@ from torch import Tensor
 
 from .conditionals import Bernoulli, Categorical, Conditional, GaussianMixture, LogisticMixture
 from .decoder import Decoder, NaiveDecoder
-from .density import DensityModel, eval_mode, load_pretrained
-from .distributions import Distribution, uniform_noise
+from .density import DensityModel, load_pretrained
+from .distributions import Distribution
 from .orderings import make_ordering
+from .sampling import Filter, Sampler, Step, check_count, sampling_mode
 
 __all__ = [
     "AutoregressiveModel",
@@ -30,27 +28,6 @@ __all__ = [
     "Step",
     "load_pretrained",
 ]
-
-Filter = Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of sampling.
-
-    Attributes:
-        t: the step, from 0.
-        position: flat position of the variable in storage layout.
-        dist: what the value was drawn from (tempered and filtered), batch shape (n,).
-        u: the uniform noise used, (n,).
-        x: a snapshot (n, *event_shape) after the step; 0 where nothing is drawn yet.
-    """
-
-    t: int
-    position: int
-    dist: Distribution
-    u: Tensor
-    x: Tensor
 
 
 class AutoregressiveModel(DensityModel):
@@ -105,6 +82,9 @@ class AutoregressiveModel(DensityModel):
         # Both follow from the constructor's arguments, so they move with the model but are not saved as weights.
         self.register_buffer("ordering", order, persistent=False)
         self.register_buffer("rank", order.argsort(), persistent=False)
+
+    def extra_repr(self) -> str:
+        return f"{self.event_shape}, {self.conditional!r}, {self.num_parameters():,} parameters"
 
     # -- what an architecture says -------------------------------------------------------------------------------
 
@@ -178,7 +158,7 @@ class AutoregressiveModel(DensityModel):
         >>> model.sample(noise=torch.tensor([[0.62, 0.25, 0.80, 0.49]]))
         tensor([[0., 1., 0., 1.]])
         """
-        sampler = _Sampler(
+        sampler = Sampler(
             self,
             n,
             noise=noise,
@@ -190,7 +170,7 @@ class AutoregressiveModel(DensityModel):
             mask=mask,
             cache=cache,
         )
-        with _sampling(self):
+        with sampling_mode(self):
             for _ in sampler.steps():
                 pass
         return sampler.decoder.x.view(sampler.n, *self.event_shape)
@@ -209,7 +189,7 @@ class AutoregressiveModel(DensityModel):
         cache: bool = True,
     ) -> Iterator[Step]:
         """Like `sample`, but yields a `Step` for each variable as it is drawn. Arguments are checked at the call."""
-        sampler = _Sampler(
+        sampler = Sampler(
             self,
             n,
             noise=noise,
@@ -223,10 +203,10 @@ class AutoregressiveModel(DensityModel):
         )
         return self._iterate(sampler)
 
-    def _iterate(self, sampler: _Sampler) -> Iterator[Step]:
+    def _iterate(self, sampler: Sampler) -> Iterator[Step]:
         steps = sampler.steps()
         while True:
-            with _sampling(self):  # entered anew for each step: the caller may train in between
+            with sampling_mode(self):  # entered anew for each step: the caller may train in between
                 found = next(steps, None)
             if found is None:
                 return
@@ -237,123 +217,7 @@ class AutoregressiveModel(DensityModel):
 
     def decoder(self, n: int, context: Tensor | None = None, cache: bool = True) -> Decoder:
         """A decoder for n sequences at step 0; cache=False gives the one that recomputes, for reference."""
-        _check_count(n)
+        check_count(n)
         self.check_context(context, n)
         with torch.no_grad():
             return self.cached_decoder(n, context) if cache else NaiveDecoder(self, n, context)
-
-
-class _Sampler:
-    """The arguments of `sample`, checked, and the loop over the variables."""
-
-    def __init__(
-        self,
-        model: AutoregressiveModel,
-        n: int | None,
-        *,
-        noise: Tensor | None,
-        context: Tensor | None,
-        temperature: float,
-        filter: Filter | None,
-        generator: torch.Generator | None,
-        observed: Tensor | None,
-        mask: Tensor | None,
-        cache: bool,
-    ) -> None:
-        self.model = model
-        self.n = _number_of_samples(n, noise)
-        self.noise = _noise(model, self.n, noise, generator)
-        number = isinstance(temperature, (int, float)) and not isinstance(temperature, bool)
-        if not (number and 0 < temperature < math.inf):
-            raise ValueError(f"temperature must be a positive number, got {temperature!r}")
-        if filter is not None and not callable(filter):
-            raise TypeError(f"filter must be a function such as ar.top_k(40), got {filter!r}")
-        if filter is not None and not model.conditional.discrete:
-            raise ValueError(
-                f"a filter needs discrete variables, and this model has {model.conditional!r}"
-            )
-        self.temperature, self.filter = temperature, filter
-        self.observed, self.mask = _completion(model, self.n, observed, mask)
-        with _sampling(model):
-            self.decoder = model.decoder(self.n, context, cache)
-
-    def steps(self) -> Iterator[tuple[int, int, Distribution, Tensor]]:
-        if any(weight.isnan().any() for weight in self.model.parameters()):
-            name = type(self.model).__name__
-            raise ValueError(f"this {name} has weights that are NaN: it cannot be sampled")
-        decoder = self.decoder
-        for t, position in enumerate(decoder._positions):
-            dist, u = self._adjusted(decoder.distribution()), self.noise[:, position]
-            x_t = dist.draw(u).to(decoder.x.dtype)
-            if self.mask is not None:
-                x_t = torch.where(self.mask[:, position], self.observed[:, position], x_t)
-            decoder.step(x_t)
-            yield t, position, dist, u
-
-    def _adjusted(self, dist: Distribution) -> Distribution:
-        if self.temperature != 1:
-            dist = dist.tempered(self.temperature)
-        return dist if self.filter is None else dist.filtered(self.filter)
-
-
-@contextmanager
-def _sampling(model: AutoregressiveModel) -> Iterator[None]:
-    """Eval mode and no gradients inside."""
-    with eval_mode(model), torch.no_grad():
-        yield
-
-
-def _number_of_samples(n: int | None, noise: Tensor | None) -> int:
-    if noise is None and n is None:
-        raise ValueError("say how many samples: give n, or noise")
-    if noise is None:
-        return _check_count(n)
-    if not isinstance(noise, Tensor) or noise.dim() == 0:
-        raise TypeError(f"noise must be a tensor (n, *event_shape), got {type(noise).__name__}")
-    if n is not None and _check_count(n) != len(noise):
-        raise ValueError(f"n is {n}, but noise is for {len(noise)} samples")
-    return len(noise)
-
-
-def _noise(
-    model: AutoregressiveModel, n: int, noise: Tensor | None, generator: torch.Generator | None
-) -> Tensor:
-    """Noise (n, T) on the model's device, checked."""
-    shape = (n, *model.event_shape)
-    if noise is None:
-        if not isinstance(generator, torch.Generator | None):
-            raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
-        noise = uniform_noise(shape, generator=generator).to(model.device)
-    elif tuple(noise.shape) != shape or not noise.is_floating_point():
-        raise ValueError(
-            f"noise must be floats of shape {shape}, got {noise.dtype} of {tuple(noise.shape)}"
-        )
-    elif noise.device != model.device:
-        raise ValueError(f"noise is on {noise.device}, the model on {model.device}")
-    elif not ((noise > 0) & (noise < 1)).all():
-        raise ValueError("noise must lie strictly between 0 and 1")
-    return noise.flatten(1).clone()  # the caller may change theirs between steps
-
-
-def _completion(
-    model: AutoregressiveModel, n: int, observed: Tensor | None, mask: Tensor | None
-) -> tuple[Tensor | None, Tensor | None]:
-    """Observed values and mask, flattened to (n, T), checked where the mask is True."""
-    if observed is None and mask is None:
-        return None, None
-    if observed is None or mask is None:
-        raise ValueError("completion needs both observed and mask")
-    model._check_tensor("observed", observed, model.event_shape, model.event_dtype)
-    model._check_tensor("mask", mask, model.event_shape, torch.bool)
-    if len(observed) != n or len(mask) != n:
-        raise ValueError(
-            f"observed and mask must hold {n} events, got {len(observed)} and {len(mask)}"
-        )
-    model.conditional.check_values(observed[mask])
-    return observed.flatten(1).clone(), mask.flatten(1).clone()
-
-
-def _check_count(n: int | None) -> int:
-    if not isinstance(n, int) or isinstance(n, bool) or n < 0:
-        raise ValueError(f"the number of samples must be an int of at least 0, got {n!r}")
-    return n

@@ -1,4 +1,4 @@
-"""The command line, `armodels`. Each command is thin: the work is done in the module it names."""
+"""The command line, `armodels`. Each command is thin: the work is done in what it imports, most in `commands/`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def lab(
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to try first.")] = 8888,
 ) -> None:
     """Open the notebooks in JupyterLab, on this machine only."""
-    from armodels_lite.lab import run_lab
+    from armodels_lite.commands.lab import run_lab
 
     run_lab(browser=browser, port=port)
 
@@ -56,7 +56,7 @@ def test(
     ] = False,
 ) -> None:
     """Run every check: style, unit tests and doctests, notebooks, browser."""
-    from armodels_lite.stages import run_all
+    from armodels_lite.commands.stages import run_all
 
     raise typer.Exit(0 if run_all(fast) else 1)
 
@@ -69,7 +69,7 @@ def execute(
     timeout: Annotated[float, typer.Option(min=1, help="Seconds that one cell may take.")] = 600.0,
 ) -> None:
     """Run notebooks from top to bottom and store them, outputs included, in one stable form."""
-    from armodels_lite.notebooks import course_notebooks, execute_all
+    from armodels_lite.commands.notebooks import course_notebooks, execute_all
 
     failed = execute_all(notebooks or course_notebooks(), timeout)
     raise typer.Exit(1 if failed else 0)
@@ -78,7 +78,7 @@ def execute(
 @app.command()
 def doctor() -> None:
     """Say what this machine offers, and whether the course can run on it."""
-    from armodels_lite.environment import doctor as examine
+    from armodels_lite.commands.environment import doctor as examine
 
     raise typer.Exit(0 if examine() else 1)
 

@@ -12,7 +12,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import pytest
 import torch
 
-from armodels_lite.environment import chromium_advice, find_chromium, in_ci
+from armodels_lite.commands.environment import chromium_advice, find_chromium, in_ci
 
 
 @pytest.fixture(autouse=True)

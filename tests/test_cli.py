@@ -82,7 +82,9 @@ def test_data_verify_goes_through_all_and_fails_when_one_is_bad(two_sets) -> Non
 @pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 1)])
 def test_test_exits_with_the_verdict(monkeypatch, passed, code) -> None:
     asked = []
-    monkeypatch.setattr("armodels_lite.stages.run_all", lambda fast: asked.append(fast) or passed)
+    monkeypatch.setattr(
+        "armodels_lite.commands.stages.run_all", lambda fast: asked.append(fast) or passed
+    )
     assert invoke("test", "--fast").exit_code == code
     assert invoke("test").exit_code == code
     assert asked == [True, False]

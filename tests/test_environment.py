@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from armodels_lite import environment
+from armodels_lite.commands import environment
 
 
 @pytest.mark.parametrize(
@@ -20,10 +22,13 @@ def test_the_root_holds_the_notebooks_project_file() -> None:
 
 
 def test_a_package_without_its_checkout_is_named(monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr(environment, "__file__", str(tmp_path / "armodels_lite" / "environment.py"))
-    with pytest.raises(
-        FileNotFoundError, match="no checkout of the course at .*clone the repository"
-    ):
+    module = tmp_path / "armodels_lite" / "commands" / "environment.py"
+    monkeypatch.setattr(environment, "__file__", str(module))
+    # The whole path up to the colon: the folder above the package is meant, not the package's own.
+    named = (
+        re.escape(f"no checkout of the course at {tmp_path.resolve()}: ") + "clone the repository"
+    )
+    with pytest.raises(FileNotFoundError, match=named):
         environment.course_root()
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from browser.lab import running_lab
 
-from armodels_lite.environment import course_root
-from armodels_lite.lab import lab_arguments
+from armodels_lite.commands.environment import course_root
+from armodels_lite.commands.lab import lab_arguments
 
 
 def test_arguments_keep_lab_on_this_machine(tmp_path: Path) -> None:

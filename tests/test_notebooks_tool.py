@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from armodels_lite.notebooks import (
+from armodels_lite.commands.notebooks import (
     VARYING_TAG,
     NotebookError,
     assign_ids,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from armodels_lite import stages
-from armodels_lite.environment import course_root
+from armodels_lite.commands import stages
+from armodels_lite.commands.environment import course_root
 
 
 def test_the_stages_of_a_whole_and_of_a_fast_run() -> None:

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..chain import AutoregressiveModel, _sampling
+from ..chain import AutoregressiveModel
 from ..distributions import Distribution, uniform_noise
+from ..sampling import sampling_mode
 
 __all__ = ["Draw", "Frame", "SamplerState"]
 
@@ -216,7 +217,7 @@ class SamplerState:
         self.model.sample_steps(
             noise=self.noise, context=self.context, temperature=self.temperature
         )
-        with _sampling(self.model):
+        with sampling_mode(self.model):
             self._decoder = self.model.decoder(1, self.context)
         self._draws: list[Draw] = []
 
@@ -234,7 +235,7 @@ class SamplerState:
     def _draw_until(self, count: int) -> None:
         """Draw until `count` variables have their values, or all."""
         if len(self._draws) < min(count, self.total):
-            with _sampling(self.model):
+            with sampling_mode(self.model):
                 while len(self._draws) < min(count, self.total):
                     self._draws.append(self._next_draw())
 
@@ -263,7 +264,7 @@ class SamplerState:
     def _forget_from(self, rank: int) -> None:
         """Forget what is drawn from step `rank` on."""
         if rank < len(self._draws):
-            with _sampling(self.model):
+            with sampling_mode(self.model):
                 self._decoder.rewind(rank)
             del self._draws[rank:]
 

@@ -27,8 +27,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from armodels_lite.environment import single_thread
-from armodels_lite.lab import lab_arguments
+from armodels_lite.commands.environment import single_thread
+from armodels_lite.commands.lab import lab_arguments
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from browser.lab import free_port, lab_page, running_lab
 
-from armodels_lite.environment import course_root
+from armodels_lite.commands.environment import course_root
 
 pytestmark = pytest.mark.browser
 

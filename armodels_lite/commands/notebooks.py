@@ -30,7 +30,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from armodels_lite.environment import course_root, single_thread
+from armodels_lite.commands.environment import course_root, single_thread
 
 VARYING_TAG = "nbval-ignore-output"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"

@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-from armodels_lite.environment import course_root
+from armodels_lite.commands.environment import course_root
 
 HOST = "127.0.0.1"
 

@@ -53,7 +53,7 @@ def course_root() -> Path:
 
     Raises FileNotFoundError when the package is installed without its checkout.
     """
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     if not (root / "pyproject.toml").is_file():
         raise FileNotFoundError(
             f"no checkout of the course at {root}: clone the repository and run `python course.py lab` in it"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from armodels_lite.environment import (
+from armodels_lite.commands.environment import (
     chromium_advice,
     course_root,
     find_chromium,
