@@ -20,7 +20,7 @@ from .data import load
 from .filters import top_k, top_p
 from .inspection import dependencies, receptive_field, total_probability
 from .models import FVSBN, MADE, NADE, IndependentBernoulli
-from .training import History, bits_per_dim, evaluate, fit
+from .training import Evaluation, History, bits_per_dim, evaluate, fit
 
 __version__ = "0.1.0"
 
@@ -34,6 +34,7 @@ __all__ = [
     "Conditional",
     "Decoder",
     "DensityModel",
+    "Evaluation",
     "GaussianMixture",
     "History",
     "IndependentBernoulli",

@@ -249,3 +249,8 @@ def test_heatmaps_outline_the_marked_cell() -> None:
     assert not second.patches
     with pytest.raises(ValueError, match="marks"):
         plots.heatmaps(np.zeros((2, 3, 4)), marks=[6])
+
+
+def test_numbers_in_cells_have_no_negative_zero() -> None:
+    figure = plots.heatmaps(np.array([[-0.001, 0.25]]), numbers=True)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["0.00", "0.25"]

@@ -122,7 +122,8 @@ def _write_numbers(axes: Axes, array: np.ndarray, colours: Any, low: float, high
     for (row, column), value in np.ndenumerate(array):
         red, green, blue, _ = colours((value - low) / (high - low))
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
-        text = f"{value:.0f}" if whole else f"{value:.2f}"
+        # Adding 0 turns the -0 that rounding leaves into 0.
+        text = f"{value + 0:.0f}" if whole else f"{round(value, 2) + 0:.2f}"
         axes.text(
             column, row, text, ha="center", va="center", fontsize=11, color="white" if dark else INK
         )
