@@ -5,20 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from random_weights import randomised
 
 import armodels_lite as ar
 from armodels_lite.widgets import SamplerState
-
-
-def randomised(
-    model: ar.AutoregressiveModel, scale: float = 0.5, seed: int = 0
-) -> ar.AutoregressiveModel:
-    """The model in float64 with random weights, biases included."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(scale * torch.randn(parameter.shape, generator=generator))
-    return model.double()
 
 
 class BinnedFVSBN(ar.FVSBN):
@@ -43,7 +33,7 @@ MODELS: dict[str, Callable[[], ar.AutoregressiveModel]] = {
 
 
 def state_of(name: str) -> SamplerState:
-    model = randomised(MODELS[name](), 0.2 if name in ("gaussian", "rgb") else 0.7)
+    model = randomised(MODELS[name]().double(), 0.2 if name in ("gaussian", "rgb") else 0.7)
     return SamplerState(model, seed=3, context=2 if name == "classes" else None)
 
 

@@ -7,17 +7,11 @@ import math
 
 import pytest
 import torch
+from random_weights import randomised
 from torch import Tensor
 
 import armodels_lite as ar
 from armodels_lite.distributions import uniform_noise
-
-
-def randomised(model: ar.AutoregressiveModel, scale: float = 0.7) -> ar.AutoregressiveModel:
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(scale * torch.randn_like(parameter))
-    return model
 
 
 @pytest.fixture

@@ -5,15 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from random_weights import randomised
 
 import armodels_lite as ar
-
-
-def randomised(model: ar.AutoregressiveModel, scale: float = 0.2) -> ar.AutoregressiveModel:
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(scale * torch.randn_like(parameter))
-    return model.eval()
 
 
 def binary(model: ar.AutoregressiveModel, n: int = 16) -> torch.Tensor:

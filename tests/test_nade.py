@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 import torch
+from random_weights import randomised
 from torch import Tensor
 
 import armodels_lite as ar
@@ -21,13 +22,6 @@ CONDITIONALS = {
     "gaussian": ar.GaussianMixture(2),
     "logistic": ar.LogisticMixture(2, levels=5),
 }
-
-
-def randomised(model: ar.NADE) -> ar.NADE:
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.5 * torch.randn_like(parameter))
-    return model
 
 
 def events(model: ar.NADE, n: int) -> Tensor:

@@ -12,18 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from random_weights import randomised
 from safetensors.torch import load_file, save_file
 
 import armodels_lite as ar
 from armodels_lite import density
-
-
-def randomised(model: ar.AutoregressiveModel, seed: int = 0) -> ar.AutoregressiveModel:
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn(parameter.shape, generator=generator))
-    return model.eval()
 
 
 def binary(model: ar.AutoregressiveModel, n: int = 16) -> torch.Tensor:
