@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .checksum import checksum
 from .conditionals import Conditional
 from .layers import MaskedLinear
 
@@ -165,7 +166,9 @@ class DensityModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite"
             low, high = int(context.min()), int(context.max())
             raise ValueError(f"classes are 0 to {self.num_classes - 1}, got {low} to {high}")
         if self.context_shape and not torch.isfinite(context).all():
-            raise ValueError("context must be finite")
+            raise ValueError(
+                f"context must be finite, got {context[~torch.isfinite(context)][0].item()}"
+            )
 
     def _check_tensor(
         self, name: str, x: Tensor, shape: tuple[int, ...], dtype: torch.dtype
@@ -220,7 +223,8 @@ class DensityModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite"
         config = json.dumps(self.config(), indent=2, sort_keys=True)
         weights = {name: tensor.detach().contiguous() for name, tensor in self.state_dict().items()}
         (folder / (CONFIG + UNFINISHED)).write_text(config + "\n", encoding="utf-8")
-        save_file(weights, folder / (WEIGHTS + UNFINISHED), metadata={"config": config})
+        metadata = {"config": config, "crc32": str(checksum(weights))}
+        save_file(weights, folder / (WEIGHTS + UNFINISHED), metadata=metadata)
         for name in (WEIGHTS, CONFIG):
             os.replace(folder / (name + UNFINISHED), folder / name)
 
@@ -304,9 +308,12 @@ def _read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any] | None]
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError) as error:
+        config = json.loads(metadata.get("config", "null"))
+    except (SafetensorError, OSError, ValueError) as error:
         raise ValueError(f"{path} is damaged or truncated: {error}") from error
-    return weights, json.loads(metadata.get("config", "null"))
+    if "crc32" in metadata and metadata["crc32"] != str(checksum(weights)):
+        raise ValueError(f"{path} is damaged: the checksum of its weights does not match")
+    return weights, config
 
 
 def _left_over(folder: Path, config: dict[str, Any] | None) -> dict[str, Any]:

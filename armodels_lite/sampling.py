@@ -129,7 +129,10 @@ def _noise(
     elif noise.device != model.device:
         raise ValueError(f"noise is on {noise.device}, the model on {model.device}")
     elif not ((noise > 0) & (noise < 1)).all():
-        raise ValueError("noise must lie strictly between 0 and 1")
+        low, high = noise.min().item(), noise.max().item()
+        raise ValueError(
+            f"noise must lie strictly between 0 and 1, got values from {low} to {high}"
+        )
     return noise.flatten(1).clone()  # the caller may change theirs between steps
 
 

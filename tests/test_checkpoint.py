@@ -129,6 +129,21 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_still_works(
     assert same(weights_of(model), uninterrupted)
 
 
+def test_going_on_from_the_state_before_keeps_it_until_there_is_a_newer_one(folder, monkeypatch):
+    """A damaged file never takes the place of the only whole one, not even between two saves."""
+    path, save, wholes = folder / checkpoint.LATEST, checkpoint.save, []
+    path.write_bytes(path.read_bytes()[:200])
+
+    def save_and_look(*arguments):
+        save(*arguments)
+        wholes.append(checkpoint.exists(folder) and (folder / checkpoint.PREVIOUS).exists())
+        checkpoint.load(folder, previous=True)  # raises if it is damaged
+
+    monkeypatch.setattr(checkpoint, "save", save_and_look)
+    _resume(folder, how="previous")
+    assert wholes and all(wholes)
+
+
 def test_a_damaged_checkpoint_without_one_before_it(folder):
     (folder / checkpoint.PREVIOUS).unlink()
     (folder / checkpoint.LATEST).write_bytes(b"nothing")

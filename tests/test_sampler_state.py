@@ -299,3 +299,12 @@ def test_interval_chart_puts_u_inside_the_share_of_its_value() -> None:
         tick = next(item for item in svg if item.get("stroke-width") == "3")
         inside = float(tick.get("x1")) < float(share.get("x")) + float(share.get("width"))
         assert inside == bool(frame.current.drawn)
+
+
+def test_noise_that_does_not_fit_is_refused() -> None:
+    model = ar.FVSBN((1, 4, 4))
+    for noise in (torch.rand(3, 3), torch.rand(2, 1, 4, 4)):
+        with pytest.raises(ValueError, match=r"noise for one image has shape \(1, 1, 4, 4\), got"):
+            SamplerState(model, noise=noise)
+    with pytest.raises(TypeError, match="must be a torch.Tensor, got list"):
+        SamplerState(model, noise=[0.5] * 16)

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 
 import armodels_lite as ar
 from armodels_lite import density
+from armodels_lite.checksum import checksum
 
 
 def binary(model: ar.AutoregressiveModel, n: int = 16) -> torch.Tensor:
@@ -35,6 +36,7 @@ def rewritten(path: Path, change: Callable[[dict], None]) -> None:
         metadata = file.metadata()
     weights = load_file(path)
     change(weights)
+    metadata["crc32"] = str(checksum(weights))  # else the change itself would be noticed
     save_file(weights, path, metadata=metadata)
 
 
@@ -316,3 +318,15 @@ def test_an_interrupted_save_loses_nothing(
         assert_same(loaded, old)
     new.save_pretrained(tmp_path)  # and the next save works
     assert_same(new, ar.load_pretrained(tmp_path))
+
+
+@pytest.mark.parametrize("place", [60, -3])
+def test_a_single_flipped_bit_is_noticed(tmp_path: Path, place: int) -> None:
+    """In the copy of the config that the header holds, and in the weights."""
+    randomised(ar.NADE((4,), hidden=3)).save_pretrained(tmp_path)
+    path = tmp_path / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"model\.safetensors"):
+        ar.load_pretrained(tmp_path)

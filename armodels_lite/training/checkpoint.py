@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-__all__ = ["LATEST", "PREVIOUS", "exists", "load", "save"]
+from ..checksum import checksum
+
+__all__ = ["LATEST", "PREVIOUS", "exists", "load", "save", "set_latest_aside"]
 
 LATEST, PREVIOUS = "checkpoint.safetensors", "previous.safetensors"
+ASIDE = "set_aside.safetensors"
 
 
 def save(folder: Path, tensors: dict[str, Tensor], state: dict) -> None:
@@ -27,7 +28,7 @@ def save(folder: Path, tensors: dict[str, Tensor], state: dict) -> None:
     unfinished = folder / f".{LATEST}.unfinished"
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     save_file(
-        tensors, unfinished, metadata={"state": json.dumps(state), "crc32": str(_checksum(tensors))}
+        tensors, unfinished, metadata={"state": json.dumps(state), "crc32": str(checksum(tensors))}
     )
     _flush(unfinished)
     if (folder / LATEST).exists():
@@ -35,6 +36,15 @@ def save(folder: Path, tensors: dict[str, Tensor], state: dict) -> None:
     os.replace(unfinished, folder / LATEST)
     if os.name == "posix":  # elsewhere a folder cannot be opened
         _flush(folder)
+
+
+def set_latest_aside(folder: Path) -> None:
+    """Give the latest checkpoint another name, when a run goes on from the one before it.
+
+    Else the next `save` would put it, perhaps damaged, in the place of the only one that is whole.
+    """
+    if (folder / LATEST).exists():
+        os.replace(folder / LATEST, folder / ASIDE)
 
 
 def exists(folder: Path) -> bool:
@@ -74,18 +84,9 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict]:
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}
     except SafetensorError as error:
         raise ValueError(str(error)) from error
-    if "state" not in header or header.get("crc32") != str(_checksum(tensors)):
+    if "state" not in header or header.get("crc32") != str(checksum(tensors)):
         raise ValueError("the checksum does not match")
     return tensors, json.loads(header["state"])
-
-
-def _checksum(tensors: dict[str, Tensor]) -> int:
-    value = 0
-    for name in sorted(tensors):
-        value = zlib.crc32(
-            tensors[name].reshape(-1).view(torch.uint8).numpy(), zlib.crc32(name.encode(), value)
-        )
-    return value
 
 
 def _flush(path: Path) -> None:

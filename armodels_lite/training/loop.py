@@ -54,7 +54,8 @@ def fit(
     """Train a model in place by minimising `model.loss`, the mean negative log-likelihood in nats.
 
     With validation data the model ends with the weights of its best epoch on them, else with those of the
-    last. The same seed gives the same weights on the same machine: all randomness (order of the examples,
+    last. A loss that grows but stays finite (a learning rate far too high) stops nothing: look at the
+    History. The same seed gives the same weights on the same machine: all randomness (order of the examples,
     dropout, `transform`) follows from `seed` and the epoch. The global random state is left as it was, and so
     are the model's device and its train or eval mode.
 
@@ -185,6 +186,8 @@ class _Run:
             )
         tensors, stored = files.load(folder, previous=resume == "previous")
         self.state.restore(tensors, stored, self.data_mark, folder)
+        if resume == "previous" and self.workers.is_main:
+            files.set_latest_aside(folder)
 
     def train(self, progress: bool | str) -> History:
         """All epochs that remain."""

@@ -284,7 +284,11 @@ class SamplerState:
 
 def _one_event(x: Tensor, shape: Sequence[int]) -> Tensor:
     """x with a batch axis of 1 if it had none."""
-    return x.unsqueeze(0) if tuple(x.shape) == tuple(shape) else x
+    if not isinstance(x, Tensor):
+        raise TypeError(f"noise must be a torch.Tensor, got {type(x).__name__}")
+    if tuple(x.shape) not in (tuple(shape), (1, *shape)):
+        raise ValueError(f"noise for one image has shape {(1, *shape)}, got {tuple(x.shape)}")
+    return x.reshape(1, *shape)
 
 
 def _image_shape(event_shape: tuple[int, ...], given: Sequence[int] | None) -> tuple[int, int, int]:
