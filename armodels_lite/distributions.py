@@ -200,9 +200,7 @@ class GaussianMixture(_Mixture, Distribution):
         quantiles = mean + log_sigma.exp() * torch.special.ndtri(u.double()).unsqueeze(-1)
         low, high = quantiles.amin(-1), quantiles.amax(-1)
         if mean.shape[-1] > 1:
-            for _ in range(
-                60
-            ):  # each halves the bracket: 60 leave less than the last digit of a float64
+            for _ in range(60):  # each halves the bracket, down to the last digit of a float64
                 middle = (low + high) / 2
                 below = wide.cdf(middle) < u
                 low, high = torch.where(below, middle, low), torch.where(below, high, middle)
