@@ -10,6 +10,7 @@ Shapes: a distribution made from params (..., P) has batch shape (...) and scala
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 
@@ -47,6 +48,13 @@ class Distribution(torch.distributions.Distribution):
         # Half precision is for networks; likelihoods are computed in float32 at least.
         self.params = params.float() if params.dtype in (torch.float16, torch.bfloat16) else params
         super().__init__(params.shape[:-1], validate_args=False)
+
+    def score(self, x: Tensor) -> Tensor:
+        """The gradient of log_prob(x) with respect to params: (..., P), in nats per unit; x of shape (...)."""
+        free = copy.copy(self)
+        free.params = self.params.detach().requires_grad_()
+        with torch.enable_grad():
+            return torch.autograd.grad(free.log_prob(x).sum(), free.params)[0]
 
     def draw(self, u: Tensor) -> Tensor:
         """The value at which the distribution function passes u; u in (0, 1), shape (...)."""
@@ -112,6 +120,9 @@ class Bernoulli(Discrete):
     def log_prob(self, x: Tensor) -> Tensor:
         # log p(1) = logsigmoid(z), log p(0) = logsigmoid(-z): exact in both tails, where log(sigmoid(z)) is -inf.
         return F.logsigmoid((2 * x - 1) * self.logits)
+
+    def score(self, x: Tensor) -> Tensor:
+        return (x - self.probs).unsqueeze(-1)
 
     def level_log_probs(self) -> Tensor:
         return torch.stack([F.logsigmoid(-self.logits), F.logsigmoid(self.logits)], -1)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 import armodels_lite as ar
+from armodels_lite.models.nade_passes import BLOCK
 
 CONDITIONALS = {
     "bernoulli": ar.Bernoulli(),
@@ -116,8 +117,8 @@ def _cases() -> list[Case]:
     add("MADE", "no-hidden", (5,), hidden=())
     add("MADE", "narrow", (7,), hidden=(2,))
     add("MADE", "vector", (5,), context_shape=(3, 2))
-    add("NADE", "longer-than-a-block", (19,), hidden=5, ordering="random(2)")
-    add("NADE", "exactly-a-block", (12,), hidden=5)
+    add("NADE", "longer-than-a-block", (BLOCK + 3,), hidden=5, ordering="random(2)")
+    add("NADE", "exactly-a-block", (BLOCK,), hidden=5)
     cases.append(
         Case(
             "IndependentBernoulli",

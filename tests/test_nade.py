@@ -1,4 +1,4 @@
-"""NADE's own backward pass: right to the last gradient, and small in memory."""
+"""NADE's own passes: right to the last gradient, and small in memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from random_weights import randomised
 from torch import Tensor
 
 import armodels_lite as ar
-from armodels_lite.models.nade import BLOCK, _NADEPass
+from armodels_lite.models.nade_passes import BLOCK, Outputs
 
 SIZES = [1, 2, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 2 * BLOCK + 3]
 CONDITIONALS = {
@@ -74,6 +74,28 @@ def test_values_and_gradients_are_those_of_autograd(
         )
 
 
+@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", CONDITIONALS)
+def test_the_loss_and_its_gradient_in_one_sweep(
+    name: str, size: int, num_classes: int | None
+) -> None:
+    options = {"conditional": CONDITIONALS[name], "ordering": "random(1)"}
+    model = randomised(ar.NADE((size,), hidden=6, num_classes=num_classes, **options)).double()
+    x, context = events(model, 4), None if num_classes is None else torch.tensor([0, 2, 2, 1])
+    log_probs = model.conditional.distribution(looped(model, x, context)).log_prob(x)
+    expected, found = -log_probs.sum() / 4, model.loss(x, context)
+    torch.testing.assert_close(found, expected, atol=1e-12, rtol=1e-12)
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    wanted = torch.autograd.grad(3 * expected, parameters, allow_unused=True)
+    got = torch.autograd.grad(3 * found, parameters)
+    for parameter, one, other in zip(names, wanted, got, strict=True):
+        one = torch.zeros_like(other) if one is None else one
+        torch.testing.assert_close(
+            other, one, atol=1e-11, rtol=1e-11, msg=lambda text, p=parameter: f"{p}: {text}"
+        )
+
+
 @pytest.mark.parametrize(("features", "outputs"), [(1, 1), (3, 3), (1, 6)])
 @pytest.mark.parametrize("size", [1, 3, BLOCK, BLOCK + 2])
 def test_gradcheck(size: int, features: int, outputs: int) -> None:
@@ -86,7 +108,7 @@ def test_gradcheck(size: int, features: int, outputs: int) -> None:
         (size, outputs, hidden),
     ]
     inputs = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
-    assert torch.autograd.gradcheck(_NADEPass.apply, inputs)
+    assert torch.autograd.gradcheck(Outputs.apply, inputs)
 
 
 def test_gradient_of_log_prob_with_respect_to_x() -> None:

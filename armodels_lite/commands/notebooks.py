@@ -131,8 +131,8 @@ def replace_all(text: str, patterns: Patterns) -> str:
     return text
 
 
-# What `plots.show` puts out; its pixels are stored as they are, and only alt text is compared.
-PICTURE_IN_HTML = "data:image/png;base64,"
+# What `plots.show` and a widget's strip put out: stored as it is, and only alt text is compared.
+PICTURE_IN_HTML = '<img alt="'
 
 
 def _normal_data(data: dict, patterns: Patterns) -> dict:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -43,6 +45,7 @@ class Workers:
 
         # Placement stays ours: the device that accelerate picks first holds for the whole life of a process.
         self.accelerator = Accelerator(device_placement=False)
+        _leave_together_at_exit()
         self.number = self.accelerator.num_processes
         self.index = self.accelerator.process_index
         self.is_main = self.accelerator.is_main_process
@@ -68,6 +71,8 @@ class Workers:
             parameter.grad = None
         for module, mode in self.modes:
             module.training = mode
+        if self.number > 1:
+            self.accelerator.free_memory()  # else it keeps the wrapped model, and that the connection, to the end
 
     def prepare(self, model: nn.Module) -> nn.Module:
         """The loss as a module, wrapped so that its gradients are averaged over the processes."""
@@ -96,6 +101,14 @@ class Workers:
 
     def wait(self) -> None:
         self.accelerator.wait_for_everyone()
+
+
+@functools.cache
+def _leave_together_at_exit() -> None:
+    """Once a process: closes the group at exit, else threads of its connection may abort the interpreter's end."""
+    from accelerate import PartialState
+
+    atexit.register(PartialState().destroy_process_group)
 
 
 def _choose(device: str | torch.device, home: torch.device) -> torch.device:
