@@ -19,7 +19,7 @@ from .conditionals import (
 from .data import load
 from .filters import top_k, top_p
 from .inspection import dependencies, receptive_field, total_probability
-from .models import FVSBN, MADE, NADE, IndependentBernoulli
+from .models import FVSBN, MADE, NADE, BayesNet, Histogram, IndependentBernoulli
 from .training import Evaluation, History, bits_per_dim, evaluate, fit
 
 __version__ = "0.1.0"
@@ -29,6 +29,7 @@ __all__ = [
     "MADE",
     "NADE",
     "AutoregressiveModel",
+    "BayesNet",
     "Bernoulli",
     "Categorical",
     "Conditional",
@@ -36,6 +37,7 @@ __all__ = [
     "DensityModel",
     "Evaluation",
     "GaussianMixture",
+    "Histogram",
     "History",
     "IndependentBernoulli",
     "LogisticMixture",

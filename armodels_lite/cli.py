@@ -20,6 +20,8 @@ class CourseGroup(TyperGroup):
         """Run the command; on ValueError or OSError end with the message and exit code 1."""
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # who reads the output has seen enough, as in `armodels data list | head`: typer ends quietly
         except (ValueError, OSError) as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(1) from error

@@ -38,12 +38,14 @@ class Conditional:
 
     - `num_params`: parameters of one variable, the size of the last axis that a network puts out;
     - `num_features`: numbers that represent one variable as a network's input;
-    - `levels`: the number K of values of a discrete variable (0 to K-1), None for a continuous one.
+    - `levels`: the number K of values of a discrete variable (0 to K-1), None for a continuous one;
+    - `cardinalities`: where it differs between variables, the number of values of each; `levels` is the largest.
     """
 
     num_params: int
     num_features: int = 1
     levels: int | None = None
+    cardinalities: tuple[int, ...] | None = None
 
     def __init__(self, **arguments: Any) -> None:
         self.arguments = arguments
@@ -73,8 +75,12 @@ class Conditional:
         """out += features(x) @ weight in place, the cheapest way: out (n, H), x (n,), weight (num_features, H)."""
         out.addcmul_(self.features(x, weight.dtype), weight)  # one feature: an outer product
 
-    def check_values(self, x: Tensor) -> None:
-        """Raise ValueError when a value of x cannot occur, naming one that does not belong."""
+    def check_values(self, x: Tensor, variables: Sequence[int] | None = None) -> None:
+        """Raise ValueError when a value of x cannot occur, naming one that does not belong.
+
+        `variables` says which ones the last axis of x holds, by flat position: it matters where variables differ in
+        their number of levels. Without it, only what no variable can take is refused.
+        """
         if not torch.isfinite(x).all():
             raise ValueError(f"{self!r} needs finite values, got {_first(x, ~torch.isfinite(x))}")
 
@@ -116,7 +122,7 @@ class Bernoulli(Conditional):
     def distribution(self, params: Tensor) -> distributions.Bernoulli:
         return distributions.Bernoulli(params)
 
-    def check_values(self, x: Tensor) -> None:
+    def check_values(self, x: Tensor, variables: Sequence[int] | None = None) -> None:
         wrong = (x != 0) & (x != 1)  # true for NaN as well
         if wrong.any():
             raise ValueError(f"Bernoulli variables are 0 or 1, got {_first(x, wrong)}")
@@ -128,21 +134,55 @@ class _Levels(Conditional):
     def event_dtype(self, model_dtype: torch.dtype) -> torch.dtype:
         return torch.int64
 
-    def check_values(self, x: Tensor) -> None:
+    def check_values(self, x: Tensor, variables: Sequence[int] | None = None) -> None:
         wrong = (x < 0) | (x >= self.levels)
         if wrong.any():
             raise ValueError(f"{self!r} has levels 0 to {self.levels - 1}, got {_first(x, wrong)}")
 
 
 class Categorical(_Levels):
-    """An int64 level in 0..levels-1 with one free logit each. A network sees the level one-hot."""
+    """An int64 level in 0..levels-1 with one free logit each. A network sees the level one-hot.
 
-    def __init__(self, levels: int) -> None:
-        super().__init__(levels=_positive("levels", levels, at_least=2))
-        self.levels = self.num_params = self.num_features = levels
+    Variables may differ: `Categorical((3, 2, 2))` gives the first of three variables 3 levels and the others 2. There
+    are as many logits as the largest number of levels; -inf stands where a variable has no such level.
+
+    >>> Categorical((3, 2, 2)).levels, Categorical((3, 2, 2)).cardinalities
+    (3, (3, 2, 2))
+    """
+
+    def __init__(self, levels: int | Sequence[int]) -> None:
+        if isinstance(levels, Sequence) and not isinstance(levels, str):
+            levels = self.cardinalities = _cardinalities(levels)
+            largest = max(levels)
+        else:
+            largest = _positive("levels", levels, at_least=2)
+        super().__init__(levels=levels)
+        self.levels = self.num_params = self.num_features = largest
 
     def distribution(self, params: Tensor) -> distributions.Categorical:
         return distributions.Categorical(params)
+
+    def initial_params(self) -> Tensor:
+        """Zeros (levels,). Raises ValueError for mixed cardinalities: no start is the same for every variable."""
+        if self.cardinalities is not None:
+            raise ValueError(
+                f"{self!r} gives each variable its own number of levels, which only BayesNet takes; "
+                f"accepted here is one number for all, such as ar.Categorical({self.levels})"
+            )
+        return super().initial_params()
+
+    def check_values(self, x: Tensor, variables: Sequence[int] | None = None) -> None:
+        super().check_values(x)
+        if self.cardinalities is None or variables is None:
+            return
+        limits = torch.tensor([self.cardinalities[v] for v in variables], device=x.device)
+        wrong = x >= limits
+        if wrong.any():
+            column = int(wrong.nonzero()[0, -1])
+            variable, value = variables[column], _first(x[..., column], wrong[..., column])
+            raise ValueError(
+                f"variable {variable} has levels 0 to {self.cardinalities[variable] - 1}, got {value}"
+            )
 
     def features(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         return F.one_hot(x, self.levels).to(dtype)
@@ -239,6 +279,12 @@ def _positive(name: str, value: Any, at_least: int = 1) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < at_least:
         raise ValueError(f"{name} must be an int of at least {at_least}, got {value!r}")
     return value
+
+
+def _cardinalities(levels: Sequence[int]) -> tuple[int, ...]:
+    if not levels:
+        raise ValueError("levels must be an int, or one int for each variable, got none")
+    return tuple(_positive("each number of levels", k, at_least=2) for k in levels)
 
 
 def _first(x: Tensor, wrong: Tensor) -> Any:

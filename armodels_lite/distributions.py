@@ -309,10 +309,15 @@ class PiecewiseConstant(Distribution):
         below = (mass.cumsum(-1) - mass).gather(-1, k)
         share = ((u.double().unsqueeze(-1) - below) / mass.gather(-1, k)).clamp(0, 1)
         left, width = self.edges.double()[k], self.edges.double().diff()[k]
-        return (left + share * width).squeeze(-1).to(self.params.dtype)
+        value = (left + share * width).to(self.params.dtype)
+        # Rounding can reach the upper edge, which is the bin above's: that bin may have no mass.
+        last = self.edges[1:].nextafter(self.edges[:-1])[k]
+        return torch.minimum(value, last).squeeze(-1)
 
     def tempered(self, temperature: float) -> PiecewiseConstant:
         """Density^(1/temperature), renormalised."""
         log_width = self.edges.diff().log()
         log_density = self.params.log_softmax(-1) - log_width
-        return PiecewiseConstant(log_density / temperature + log_width, self.edges)
+        # Relative to the highest bin, as for levels.
+        log_density = _over(log_density - log_density.amax(-1, keepdim=True), temperature)
+        return PiecewiseConstant(log_density + log_width, self.edges)

@@ -49,16 +49,15 @@ def dependencies(
     x = x.to(exact.event_dtype)
     if context is not None and context.is_floating_point():
         context = context.double()
-    values = _probe_values(exact)
-    tiled_context = (
-        None if context is None else context.repeat(len(values), *[1] * (context.dim() - 1))
-    )
-    tiled = x.repeat(len(values), *[1] * (x.dim() - 1))
+    values = _probe_values(exact)  # (T, V)
+    copies = values.shape[1]
+    tiled_context = None if context is None else context.repeat(copies, *[1] * (context.dim() - 1))
+    tiled = x.repeat(copies, *[1] * (x.dim() - 1))
     reference = _params_in_order(exact, tiled, tiled_context)
     result = torch.zeros(exact.num_variables, exact.num_variables, dtype=torch.bool)
     for step, position in enumerate(exact.ordering.tolist()):
         changed = tiled.clone()
-        changed.flatten(1)[:, position] = values.repeat_interleave(len(x))
+        changed.flatten(1)[:, position] = values[position].repeat_interleave(len(x))
         different = _params_in_order(exact, changed, tiled_context) != reference
         result[:, step] = different.any(-1).any(0).cpu()
     return result
@@ -89,37 +88,67 @@ def receptive_field(
 def total_probability(model: DensityModel, context: Tensor | None = None) -> float:
     """The sum, or the integral, of p(x) over all events x: 1 for a normalised model.
 
-    Discrete variables are enumerated, up to 2^20 events; one or two continuous ones are integrated by quadrature.
+    Discrete variables are enumerated, up to 2^20 events; one or two continuous ones are integrated by quadrature. Where
+    the density is constant in bins, that is a sum over the cells, and exact; up to 2^20 cells.
 
     Args:
         context: one entry (1, ...) for conditional models; by default class 0, or ones.
 
     Raises:
-        ValueError: too many events, or more than two continuous variables.
+        ValueError: too many events or cells, or more than two continuous variables without bins.
     """
     context = default_context(model, 1) if context is None else context
     model.check_context(context, 1)
-    levels = getattr(model, "levels", None)
-    if levels is None:
+    if isinstance(getattr(model, "conditional", None), PiecewiseConstant):
+        return _integral_over_bins(model, context)
+    if getattr(model, "levels", None) is None:
         return _integral(model, context)
-    if model.num_variables * math.log2(levels) > math.log2(MAX_EVENTS):
+    cardinalities = _cardinalities(model)
+    if sum(map(math.log2, cardinalities)) > math.log2(MAX_EVENTS):
+        powers = (f"{k}^{cardinalities.count(k)}" for k in sorted(set(cardinalities), reverse=True))
         raise ValueError(
-            f"{levels}^{model.num_variables} events are too many to enumerate (at most 2^20): use a smaller event"
+            f"{' x '.join(powers)} events are too many to enumerate (at most 2^20): use a smaller event"
         )
     total = 0.0
-    for x in _all_events(model, levels):
+    for x in _all_events(model, cardinalities):
         total += model.log_prob(x, _repeated(context, len(x))).double().exp().sum().item()
     return total
 
 
-def _all_events(model: DensityModel, levels: int, chunk: int = 4096) -> Iterator[Tensor]:
-    every = itertools.product(range(levels), repeat=model.num_variables)
+def _cardinalities(model: DensityModel) -> tuple[int, ...]:
+    """The number of levels of each variable of a discrete model."""
+    mixed = getattr(getattr(model, "conditional", None), "cardinalities", None)
+    return mixed or (model.levels,) * model.num_variables
+
+
+def _all_events(
+    model: DensityModel, cardinalities: tuple[int, ...], chunk: int = 4096
+) -> Iterator[Tensor]:
+    every = itertools.product(*map(range, cardinalities))
     while rows := list(itertools.islice(every, chunk)):
         yield (
             torch.tensor(rows, device=model.device)
             .to(model.event_dtype)
             .view(-1, *model.event_shape)
         )
+
+
+def _integral_over_bins(model: DensityModel, context: Tensor | None) -> float:
+    """The density in the middle of every cell times the cell's volume, summed."""
+    edges = torch.tensor(model.conditional.edges, dtype=torch.float64)
+    size = model.num_variables
+    if size * math.log2(len(edges) - 1) > math.log2(MAX_EVENTS):
+        raise ValueError(
+            f"{len(edges) - 1}^{size} cells are too many to sum (at most 2^20): use fewer bins"
+        )
+    middles = torch.cartesian_prod(*[(edges[1:] + edges[:-1]) / 2] * size).view(-1, size)
+    volumes = torch.cartesian_prod(*[edges.diff()] * size).view(-1, size).prod(1)
+    total = 0.0
+    for x, volume in zip(middles.split(4096), volumes.split(4096), strict=True):
+        x = x.to(model.device, model.event_dtype).view(-1, *model.event_shape)
+        density = model.log_prob(x, _repeated(context, len(x))).double().exp()
+        total += (density.cpu() * volume).sum().item()
+    return total
 
 
 def _integral(model: AutoregressiveModel, context: Tensor | None) -> float:
@@ -152,10 +181,7 @@ def _nodes(
 ) -> tuple[Tensor, Tensor]:
     """Nodes and weights that integrate the conditional of one step given x (1, ...) to about 1e-10."""
     params = model.params(x, context).flatten(0, -2)[model.ordering[step]].double().cpu()
-    if isinstance(model.conditional, PiecewiseConstant):
-        edges = torch.tensor(model.conditional.edges, dtype=torch.float64)
-        nodes, weights = (edges[1:] + edges[:-1]) / 2, edges.diff()
-    elif isinstance(model.conditional, GaussianMixture):
+    if isinstance(model.conditional, GaussianMixture):
         _, mean, log_sigma = params.chunk(3)
         # Intervals that follow each component's own scale, however different the scales are.
         offsets = torch.tensor([-11, -8, -5, -3, -1, 1, 3, 5, 8, 11], dtype=torch.float64)
@@ -179,14 +205,22 @@ def _params_in_order(model: AutoregressiveModel, x: Tensor, context: Tensor | No
 
 
 def _probe_values(model: AutoregressiveModel) -> Tensor:
-    """The values that a variable is set to."""
+    """The values that each variable is set to, (T, V): equally many for all, so some come twice."""
     if model.levels is None:
-        values = torch.tensor([-3.0, -1.0, -0.3, 0.0, 0.2, 0.7, 1.5, 4.0])
-    elif model.levels <= 8:
-        values = torch.arange(model.levels)
+        fixed = torch.tensor([-3.0, -1.0, -0.3, 0.0, 0.2, 0.7, 1.5, 4.0])
+        values = fixed.expand(model.num_variables, -1)
     else:
-        values = torch.linspace(0, model.levels - 1, 8).round()
+        count = min(model.levels, 8)
+        rows = {k: _probe_levels(k, count) for k in set(_cardinalities(model))}
+        values = torch.stack([rows[k] for k in _cardinalities(model)])
     return values.to(model.device, model.event_dtype)
+
+
+def _probe_levels(levels: int, count: int) -> Tensor:
+    """`count` of the levels, from the lowest to the highest; all of them, again and again, if they are fewer."""
+    if levels <= count:
+        return torch.arange(count) % levels
+    return torch.linspace(0, levels - 1, count).round().long()
 
 
 def _examples(model: AutoregressiveModel, n: int) -> Tensor:
@@ -195,6 +229,7 @@ def _examples(model: AutoregressiveModel, n: int) -> Tensor:
         x = torch.randn(n, *model.event_shape, generator=generator)
     else:
         x = torch.randint(model.levels, (n, *model.event_shape), generator=generator)
+        x = x % torch.tensor(_cardinalities(model)).view(model.event_shape)
     return x.to(model.device, model.event_dtype)
 
 

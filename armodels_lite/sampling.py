@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from .density import eval_mode
+from .density import DensityModel, eval_mode
 from .distributions import Distribution, uniform_noise
 
 if TYPE_CHECKING:
     from .chain import AutoregressiveModel
 
-__all__ = ["Filter", "Sampler", "Step", "check_count", "sampling_mode"]
+__all__ = ["Filter", "Sampler", "Step", "check_count", "check_noise", "sampling_mode"]
 
 Filter = Callable[[Tensor], Tensor]
 
@@ -59,8 +59,8 @@ class Sampler:
         cache: bool,
     ) -> None:
         self.model = model
-        self.n = _number_of_samples(n, noise)
-        self.noise = _noise(model, self.n, noise, generator)
+        self.noise = check_noise(model, n, noise, generator)
+        self.n = len(self.noise)
         number = isinstance(temperature, (int, float)) and not isinstance(temperature, bool)
         if not (number and 0 < temperature < math.inf):
             raise ValueError(f"temperature must be a positive number, got {temperature!r}")
@@ -101,22 +101,15 @@ def sampling_mode(model: AutoregressiveModel) -> Iterator[None]:
         yield
 
 
-def _number_of_samples(n: int | None, noise: Tensor | None) -> int:
-    if noise is None and n is None:
-        raise ValueError("say how many samples: give n, or noise")
-    if noise is None:
-        return check_count(n)
-    if not isinstance(noise, Tensor) or noise.dim() == 0:
-        raise TypeError(f"noise must be a tensor (n, *event_shape), got {type(noise).__name__}")
-    if n is not None and check_count(n) != len(noise):
-        raise ValueError(f"n is {n}, but noise is for {len(noise)} samples")
-    return len(noise)
-
-
-def _noise(
-    model: AutoregressiveModel, n: int, noise: Tensor | None, generator: torch.Generator | None
+def check_noise(
+    model: DensityModel, n: int | None, noise: Tensor | None, generator: torch.Generator | None
 ) -> Tensor:
-    """Noise (n, T) on the model's device, checked."""
+    """The noise for n samples, (n, T) on the model's device: what was given, checked, or made by the generator.
+
+    Raises:
+        ValueError, TypeError: if n, noise and generator do not fit together or to the model.
+    """
+    n = _number_of_samples(n, noise)
     shape = (n, *model.event_shape)
     if noise is None:
         if not isinstance(generator, torch.Generator | None):
@@ -134,6 +127,18 @@ def _noise(
             f"noise must lie strictly between 0 and 1, got values from {low} to {high}"
         )
     return noise.flatten(1).clone()  # the caller may change theirs between steps
+
+
+def _number_of_samples(n: int | None, noise: Tensor | None) -> int:
+    if noise is None and n is None:
+        raise ValueError("say how many samples: give n, or noise")
+    if noise is None:
+        return check_count(n)
+    if not isinstance(noise, Tensor) or noise.dim() == 0:
+        raise TypeError(f"noise must be a tensor (n, *event_shape), got {type(noise).__name__}")
+    if n is not None and check_count(n) != len(noise):
+        raise ValueError(f"n is {n}, but noise is for {len(noise)} samples")
+    return len(noise)
 
 
 def _completion(

@@ -22,7 +22,14 @@ def events(model: ar.AutoregressiveModel, n: int = SIZE, seed: int = 1) -> Tenso
     shape = (n, *model.event_shape)
     if model.levels is None:
         return torch.randn(shape, generator=generator).to(model.event_dtype)
-    return torch.randint(model.levels, shape, generator=generator).to(model.event_dtype)
+    x = torch.randint(model.levels, shape, generator=generator)
+    return (x % cardinalities(model).view(model.event_shape)).to(model.event_dtype)
+
+
+def cardinalities(model: ar.AutoregressiveModel) -> Tensor:
+    """The number of levels of each variable (T,)."""
+    mixed = model.conditional.cardinalities
+    return torch.tensor(mixed or [model.levels] * model.num_variables)
 
 
 def contexts(model: ar.AutoregressiveModel, n: int = SIZE) -> Tensor | None:
@@ -146,12 +153,11 @@ def check_samples_follow(model: ar.AutoregressiveModel, n: int = 20_000) -> None
     """Frequencies of sampled events agree with exp(log_prob): chi-square, fixed seed."""
     context = None if model.num_classes is None else torch.ones(n, dtype=torch.int64)
     sample = model.sample(n, context=context, generator=torch.Generator().manual_seed(6))
-    levels = model.levels
-    powers = levels ** torch.arange(model.num_variables)
-    counts = torch.bincount(
-        (sample.flatten(1).long() * powers).sum(1), minlength=levels**model.num_variables
-    )
-    codes = torch.arange(levels**model.num_variables).unsqueeze(1)
+    levels = cardinalities(model)
+    powers = levels.cumprod(0) // levels
+    size = int(levels.prod())
+    counts = torch.bincount((sample.flatten(1).long() * powers).sum(1), minlength=size)
+    codes = torch.arange(size).unsqueeze(1)
     every = (codes // powers % levels).to(model.event_dtype).view(-1, *model.event_shape)
     some = None if context is None else context[:1].expand(len(every))
     with torch.no_grad():

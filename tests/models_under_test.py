@@ -26,6 +26,16 @@ SIZES: dict[str, dict[str, Any]] = {
     "NADE": {"hidden": 7},
     "MADE": {"hidden": (61, 59)},
 }
+BAYES_NETS: dict[str, dict[str, Any]] = {
+    "weather": {"parents": [[], [0], [1], [0, 1]]},
+    # Drawn in the order 4, 1, 2, 0, 3; variable 3 lists its parents out of order.
+    "mixed": {
+        "parents": [[2, 1], [4], [4], [4, 0], []],
+        "conditional": ar.Categorical((3, 2, 4, 2, 3)),
+    },
+    "one-variable": {"parents": [[]]},
+    "chain": {"parents": [[], [0], [1], [2]], "conditional": ar.Categorical(3)},
+}
 ORDERINGS = ["reverse", "spiral", "hilbert", "random(3)", [2, 0, 5, 1, 4, 3]]
 
 
@@ -63,6 +73,9 @@ def promised_dependencies(model: ar.AutoregressiveModel) -> Tensor:
     size = model.num_variables
     if isinstance(model, ar.IndependentBernoulli):
         return torch.zeros(size, size, dtype=torch.bool)
+    if isinstance(model, ar.BayesNet):
+        order = model.ordering.tolist()
+        return torch.tensor([[i in model.parents[j] for i in order] for j in order])
     if isinstance(model, ar.MADE) and model.direct is None:
         return _made_paths(model)
     return torch.ones(size, size, dtype=torch.bool).tril(-1)
@@ -126,7 +139,10 @@ def _cases() -> list[Case]:
             {"event_shape": (1, 2, 3), "ordering": "spiral"},
         )
     )
-    return cases
+    return cases + [
+        Case(f"BayesNet-{label}", ar.BayesNet, {"event_shape": (len(given["parents"]),), **given})
+        for label, given in BAYES_NETS.items()
+    ]
 
 
 CASES = _cases()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -95,3 +96,20 @@ def test_the_module_is_the_command() -> None:
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 1
     assert result.stderr.startswith("error: unknown data set") and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("command", [["data", "list"], ["data", "verify", "digits"]], ids=" ".join)
+def test_output_that_nobody_reads_any_more_ends_quietly(command: list[str]) -> None:
+    """As in `armodels data list | head -1`, where the reader goes first."""
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        result = subprocess.run(
+            [sys.executable, "-m", "armodels_lite.cli", *command],
+            stdout=write,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        os.close(write)
+    assert result.stderr == "" and result.returncode == 1

@@ -16,6 +16,7 @@ ALL = [
     ar.Bernoulli(),
     ar.Categorical(2),
     ar.Categorical(17),
+    ar.Categorical((3, 2, 2)),
     ar.LogisticMixture(),
     ar.LogisticMixture(2, levels=5),
     ar.GaussianMixture(),
@@ -38,6 +39,7 @@ def values(conditional: ar.Conditional, n: int) -> torch.Tensor:
     [
         (ar.Bernoulli(), 1, 1, 2, False),
         (ar.Categorical(17), 17, 17, 17, True),
+        (ar.Categorical((2, 4, 3)), 4, 4, 4, True),
         (ar.LogisticMixture(), 30, 1, 256, True),
         (ar.LogisticMixture(2, levels=5), 6, 1, 5, True),
         (ar.GaussianMixture(3), 9, 1, None, False),
@@ -102,7 +104,7 @@ def test_distribution_has_the_batch_shape(conditional: ar.Conditional) -> None:
         assert found.shape == (3, 2) and torch.isfinite(found).all()
 
 
-@every
+@pytest.mark.parametrize("conditional", [c for c in ALL if c.cardinalities is None], ids=repr)
 def test_training_starts_from_finite_parameters(conditional: ar.Conditional) -> None:
     start = conditional.initial_params()
     assert start.shape == (conditional.num_params,) and torch.isfinite(start).all()
@@ -160,6 +162,61 @@ def test_what_differs_is_not_equal() -> None:
     assert ar.Categorical(3) == ar.Categorical(levels=3)
 
 
+# -- a number of levels for each variable ---------------------------------------------------------------------------
+
+
+def test_mixed_cardinalities() -> None:
+    conditional = ar.Categorical((3, 2, 2))
+    assert conditional.cardinalities == (3, 2, 2) and conditional.levels == 3
+    assert repr(conditional) == "Categorical(levels=(3, 2, 2))"
+    assert conditional == ar.Categorical([3, 2, 2]) and conditional != ar.Categorical((2, 2, 3))
+    assert conditional != ar.Categorical(3) and ar.Categorical(3).cardinalities is None
+    loaded = ar.Conditional.from_json(json.loads(json.dumps(conditional.to_json())))
+    assert loaded.cardinalities == (3, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("x", "variables", "message"),
+    [
+        ([[2, 1, 1], [0, 2, 0]], [0, 1, 2], "variable 1 has levels 0 to 1, got 2"),
+        ([[1, 1], [1, 2]], [1, 0], None),  # columns in drawing order: 2 is a level of variable 0
+        ([[1, 1], [1, 2]], [0, 2], "variable 2 has levels 0 to 1, got 2"),
+        ([[2], [0]], [2], "variable 2 has levels 0 to 1, got 2"),
+        ([2, 1, 2], None, None),  # three values of who knows which variables
+        ([2, 3], None, r"Categorical\(levels=\(3, 2, 2\)\) has levels 0 to 2, got 3"),
+        ([[0, -1]], [0, 1], "got -1"),
+    ],
+)
+def test_values_of_mixed_cardinalities(
+    x: list, variables: list[int] | None, message: str | None
+) -> None:
+    conditional = ar.Categorical((3, 2, 2))
+    if message is None:
+        conditional.check_values(torch.tensor(x), variables)
+    else:
+        with pytest.raises(ValueError, match=message):
+            conditional.check_values(torch.tensor(x), variables)
+
+
+def test_mixed_cardinalities_have_no_common_start() -> None:
+    with pytest.raises(ValueError, match=r"only BayesNet takes; accepted .* ar.Categorical\(3\)"):
+        ar.Categorical((3, 2, 2)).initial_params()
+
+
+def test_missing_levels_leave_gradients_finite() -> None:
+    params = torch.tensor([0.3, -0.2, -math.inf], requires_grad=True)
+    dist = ar.Categorical((3, 2)).distribution(params)
+    x = torch.tensor(1)
+    (gradient,) = torch.autograd.grad(dist.log_prob(x), params)
+    p = torch.tensor([0.3, -0.2]).softmax(0)
+    torch.testing.assert_close(gradient, torch.stack([-p[0], 1 - p[1], torch.tensor(0.0)]))
+    torch.testing.assert_close(dist.score(x), gradient)
+    assert dist.mean.item() == pytest.approx(p[1].item())
+    for changed in (dist.tempered(1e-30), dist.tempered(50.0), dist.filtered(ar.top_p(0.99))):
+        assert changed.log_prob(torch.tensor(2)) == -math.inf
+        assert changed.probs.sum().item() == pytest.approx(1)
+
+
 def test_json_of_numpy_edges() -> None:
     conditional = ar.PiecewiseConstant(np.linspace(0, 1, 5))
     assert ar.Conditional.from_json(json.loads(json.dumps(conditional.to_json()))) == conditional
@@ -178,6 +235,13 @@ def test_unknown_conditional_in_a_file(data: dict) -> None:
         (lambda: ar.Categorical(True), "got True"),
         (lambda: ar.Categorical(3.0), "got 3.0"),
         (lambda: ar.Categorical("3"), "got '3'"),
+        (lambda: ar.Categorical(()), "one int for each variable, got none"),
+        (
+            lambda: ar.Categorical((3, 1)),
+            "each number of levels must be an int of at least 2, got 1",
+        ),
+        (lambda: ar.Categorical((3, 2.0)), "got 2.0"),
+        (lambda: ar.Categorical([True, 2]), "got True"),
         (lambda: ar.GaussianMixture(0), "components must be an int of at least 1, got 0"),
         (lambda: ar.GaussianMixture(-2), "got -2"),
         (lambda: ar.LogisticMixture(0), "components must be"),

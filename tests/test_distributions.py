@@ -309,52 +309,6 @@ def test_draws_rise_with_u(conditional: ar.Conditional) -> None:
     assert (dist.draw(u).diff() >= 0).all()
 
 
-# -- the histogram's density ----------------------------------------------------------------------------------------
-
-
-def test_piecewise_density_agrees_with_numpy() -> None:
-    data = np.random.default_rng(0).normal(size=1000)
-    edges = np.array([-4.0, -1.0, -0.5, 0.0, 0.25, 1.0, 4.0])
-    counts, _ = np.histogram(data, edges)
-    density, _ = np.histogram(data, edges, density=True)
-    dist = ar.PiecewiseConstant(edges).distribution(torch.tensor(np.log(counts)))
-    bins = np.digitize(data, edges) - 1
-    np.testing.assert_allclose(dist.log_prob(torch.tensor(data)).exp(), density[bins], rtol=1e-12)
-    u = torch.tensor([TINY, 0.1, 0.5, 0.9, ALMOST_ONE], dtype=torch.float64)
-    wide = ar.PiecewiseConstant(edges).distribution(dist.params.expand(len(u), -1))
-    expected = np.interp(u, np.concatenate([[0.0], np.cumsum(counts) / counts.sum()]), edges)
-    np.testing.assert_allclose(wide.draw(u), expected, rtol=1e-9)
-    assert dist.mean.item() == pytest.approx(
-        float((counts / counts.sum()) @ ((edges[1:] + edges[:-1]) / 2))
-    )
-
-
-def test_piecewise_edges_belong_to_the_bin_above() -> None:
-    dist = ar.PiecewiseConstant([0.0, 1.0, 3.0]).distribution(torch.tensor([0.25, 0.75]).log())
-    density = dist.log_prob(torch.tensor([0.0, 0.999, 1.0, 3.0])).exp()
-    torch.testing.assert_close(
-        density, torch.tensor([0.25, 0.25, 0.375, 0.375])
-    )  # the last edge is inside
-    assert dist.log_prob(torch.tensor([-1e-6, 3.00001])).tolist() == [-math.inf, -math.inf]
-
-
-def test_piecewise_empty_bins_are_never_drawn() -> None:
-    logits = torch.tensor([-math.inf, 0.0, -math.inf, 0.0, -math.inf])
-    dist = ar.PiecewiseConstant(5, 0.0, 5.0).distribution(logits.expand(3, -1))
-    drawn = dist.draw(torch.tensor([TINY, 0.75, 0.9]))
-    torch.testing.assert_close(drawn, torch.tensor([1 + 2 * TINY, 3.5, 3.8]))
-    assert dist.log_prob(torch.tensor(0.5)).tolist() == [-math.inf] * 3
-
-
-def test_piecewise_edges_are_not_rounded_with_the_network() -> None:
-    """A network in bfloat16 must not move the edges: 1001 and 1002 are the same number there."""
-    conditional = ar.PiecewiseConstant([1000.0, 1001.0, 1002.0, 1003.0])
-    dist = conditional.distribution(torch.zeros(3, dtype=torch.bfloat16))
-    assert dist.log_prob(torch.tensor([1000.5, 1001.5, 1002.5])).tolist() == pytest.approx(
-        [-math.log(3)] * 3
-    )
-
-
 # -- noise, shapes, dtypes ------------------------------------------------------------------------------------------
 
 

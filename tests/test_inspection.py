@@ -55,6 +55,38 @@ def test_every_level_is_tried() -> None:
     assert ar.dependencies(OnlyFive((3,), conditional=ar.Categorical(7))).sum() == 2
 
 
+def test_only_levels_that_exist_are_tried() -> None:
+    """Of mixed cardinalities every level is tried, and none beyond, in examples and in changes."""
+    seen: list[Tensor] = []
+
+    class Watched(Chain):
+        def params(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+            seen.append(x)
+            return super().params(x, context)
+
+    mixed = (2, 12, 5, 3)
+    model = Watched((4,), conditional=ar.Categorical(mixed), ordering=[2, 0, 3, 1])
+    assert torch.equal(ar.dependencies(model), torch.diag(torch.ones(3, dtype=torch.bool), -1))
+    every = torch.cat(seen)
+    assert (every < torch.tensor(mixed)).all()
+    for k, column in zip(mixed, every.T, strict=True):
+        assert len(column.unique()) >= min(k, 8)
+    assert every.amax(0).tolist() == [k - 1 for k in mixed]
+
+
+def test_a_level_of_the_smaller_variable_that_matters() -> None:
+    """Only level 2 of x_1 matters, and x_1 has three levels where others have five."""
+
+    class OnlyTwo(Chain):
+        def params(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+            return super().params((x == 2).long(), context)
+
+    model = OnlyTwo((2,), conditional=ar.Categorical((3, 5)))
+    assert ar.dependencies(model).tolist() == [[False, False], [True, False]]
+    model = OnlyTwo((2,), conditional=ar.Categorical((2, 5)))
+    assert not ar.dependencies(model).any(), "x_1 has no level 2"
+
+
 def test_dependencies_between_channels() -> None:
     """Raster: R, G, B of a pixel, then the next pixel: a chain of reach 1 goes through them."""
     field = ar.receptive_field(Chain((3, 1, 2)), position=1 * 2 + 0)  # green of the first pixel
@@ -127,6 +159,22 @@ def test_what_is_not_normalised_does_not_sum_to_one() -> None:
         ) == pytest.approx(1.25)
 
 
+def test_mixed_cardinalities_are_summed_over_the_events_there_are() -> None:
+    """Fair dice with the sum counted event by event: 3 x 2 x 4 of them, each with probability 1 / 24."""
+    count = 0
+
+    class Counted(ar.BayesNet):
+        def _log_prob(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+            nonlocal count
+            count += len(x)
+            return super()._log_prob(x, context)
+
+    conditional = ar.Categorical((3, 2, 4))
+    net = Counted((3,), parents=[[2], [0], []], conditional=conditional).double()
+    assert ar.total_probability(net) == pytest.approx(1, abs=1e-12)
+    assert count == 3 * 2 * 4
+
+
 @pytest.mark.parametrize("size", [1, 2])
 @pytest.mark.parametrize("log_sigmas", [(0.0, 0.0), (-7.0, 5.0)])
 def test_quadrature_of_mixtures(size: int, log_sigmas: tuple[float, float]) -> None:
@@ -152,6 +200,12 @@ def test_every_class_is_summed_on_its_own() -> None:
     [
         (ar.FVSBN((21,)), r"2\^21 events are too many"),
         (ar.FVSBN((13,), conditional=ar.Categorical(3)), r"3\^13 events are too many"),
+        (
+            ar.BayesNet(
+                (16,), parents=[[]] * 16, conditional=ar.Categorical((2,) * 12 + (5,) * 3 + (3,))
+            ),
+            r"5\^3 x 3\^1 x 2\^12 events are too many",
+        ),
         (
             ar.FVSBN((3,), conditional=ar.GaussianMixture(1)),
             "one or two continuous variables, this model has 3",

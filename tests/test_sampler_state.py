@@ -187,6 +187,17 @@ def test_bad_input_is_refused(
         call()
 
 
+@pytest.mark.parametrize("seed", [-1, 2**64, 1.0, True, None, "3"], ids=repr)
+def test_seeds_that_do_not_exist(seed: object) -> None:
+    state = state_of("binary")
+    before = state.x
+    for ask in (lambda: SamplerState(state.model, seed=seed), lambda: state.renew(seed)):
+        with pytest.raises(ValueError, match=r"seed must be an int from 0 to 2\^64 - 1, got"):
+            ask()
+    assert state.seed == 3 and torch.equal(state.x, before)
+    state.renew(2**64 - 1)
+
+
 def test_a_model_that_gives_nan_is_named() -> None:
     model = ar.FVSBN((1, 2, 2))
     with torch.no_grad():
@@ -281,7 +292,9 @@ def test_chart_is_well_formed_at_every_step(name: str) -> None:
             if item.get(key)
         ]
         assert all(0 <= place <= 270 for place in places), "nothing is drawn outside the chart"
-        for text in svg.iter("text"):  # nor a centred text, at 9 pixels a character
+        texts = svg.findall(".//{*}text")
+        assert texts
+        for text in texts:  # nor a centred text, at 9 pixels a character
             half = 4.5 * len(text.text) if text.get("text-anchor") == "middle" else 0
             assert half <= float(text.get("x")) <= 270 - half
         assert "nan" not in chart(state.go(step), look)

@@ -81,6 +81,18 @@ def test_stepper_refuses_steps_that_do_not_exist(step: object) -> None:
         Squares(start=step)
 
 
+@pytest.mark.parametrize("name", ["last", "interval"])
+def test_stepper_refuses_walks_without_steps_or_time(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be an int of at least 1, got 0"):
+        Stepper([], **{"last": 3, name: 0})
+
+
+@pytest.mark.parametrize("name", ["rows", "columns", "size"])
+def test_grid_refuses_pictures_without_pixels(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be an int of at least 1, got -2"):
+        PixelGrid(**{"rows": 2, "columns": 3, name: -2})
+
+
 def test_grid_refuses_other_shapes() -> None:
     with pytest.raises(ValueError, match=r"\(2, 3, 4\)"):
         PixelGrid(2, 3).show(np.zeros((3, 2, 4), dtype=np.uint8))
@@ -105,6 +117,21 @@ def descendants(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
 
 def find(widget: ipywidgets.Widget, description: str) -> ipywidgets.Widget:
     return next(w for w in descendants(widget) if getattr(w, "description", None) == description)
+
+
+@pytest.mark.parametrize("name", ["size", "interval"])
+@pytest.mark.parametrize("value", [0, -20, 1.5, "200", True], ids=repr)
+def test_sizes_and_intervals_are_positive(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be an int of at least 1, got"):
+        sampler_of(**{name: value})
+    sampler = sampler_of(size=100, interval=1)
+    assert sampler.image.size == sampler.heat.size == 100 and sampler.controls.interval == 1
+    assert sampler_of().controls.interval == 200
+
+
+def test_sampler_refuses_seeds_that_do_not_exist() -> None:
+    with pytest.raises(ValueError, match=r"seed must be an int .* got -1"):
+        PixelSampler(ar.FVSBN((1, 2, 2)), seed=-1)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -1,8 +1,10 @@
 """The models: each file holds one, with its cached decoder beside it."""
 
+from .bayes_net import BayesNet
 from .fvsbn import FVSBN
+from .histogram import Histogram
 from .made import MADE
 from .nade import NADE
 from .tables import IndependentBernoulli
 
-__all__ = ["FVSBN", "MADE", "NADE", "IndependentBernoulli"]
+__all__ = ["FVSBN", "MADE", "NADE", "BayesNet", "Histogram", "IndependentBernoulli"]

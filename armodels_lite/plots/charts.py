@@ -23,6 +23,8 @@ def curves(
     ylabel: str = "nats per image",
     references: Mapping[str, float] | None = None,
     ylim: tuple[float, float] | None = None,
+    xscale: str = "linear",
+    yscale: str = "linear",
     title: str | None = None,
     width: float = WIDTH,
     height: float = 3.4,
@@ -34,6 +36,7 @@ def curves(
         x: (N,) places on the axis; 1, 2, ... unless given, as epochs are counted.
         references: name -> height of a thin dotted line across the chart.
         ylim: range of the y axis; what the lines need unless given.
+        xscale, yscale: "linear" or "log".
 
     Raises:
         ValueError: no series, or lengths that differ from x.
@@ -60,7 +63,7 @@ def curves(
     for name, value in (references or {}).items():
         axes.axhline(value, color=QUIET, linewidth=1.2, linestyle=(0, (1, 3)), zorder=1)
         ends.append((name, float(value), QUIET))
-    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    axes.set(xlabel=xlabel, ylabel=ylabel, title=title, xscale=xscale, yscale=yscale)
     axes.margins(x=0.02)
     if ylim is not None:
         axes.set_ylim(*ylim)
@@ -70,16 +73,15 @@ def curves(
 
 def _label_ends(axes: Axes, ends: list[tuple[str, float, str]], height: float) -> None:
     """Write each name to the right of the axes at its line's last height, moved apart where they would touch."""
-    low, high = axes.get_ylim()
-    line_height = (
-        (high - low) * 0.25 / max(height - 0.9, 0.5)
-    )  # a quarter inch, in units of the y axis
-    places = _moved_apart([min(max(value, low), high) for _, value, _ in ends], line_height)
+    to_share = axes.transData + axes.transAxes.inverted()  # also where the axis is logarithmic
+    shares = [to_share.transform((axes.get_xlim()[0], value))[1] for _, value, _ in ends]
+    line_height = 0.25 / max(height - 0.9, 0.5)  # a quarter inch, as a share of the axis
+    places = _moved_apart([min(max(share, 0.0), 1.0) for share in shares], line_height)
     for (name, _, colour), place in zip(ends, places, strict=True):
         axes.annotate(
             name,
             (1.0, place),
-            xycoords=("axes fraction", "data"),
+            xycoords="axes fraction",
             xytext=(6, 0),
             textcoords="offset points",
             va="center",

@@ -6,9 +6,21 @@
 Importing this package loads ipywidgets and matplotlib; `import armodels_lite` does not.
 """
 
+from .bernoulli_likelihood import BernoulliLikelihood
 from .grid import PixelGrid
+from .histogram_bins import HistogramBins
 from .pixel_sampler import PixelSampler
 from .sampler_state import SamplerState
 from .stepper import Controls, Stepper
+from .two_kls import TwoKLs
 
-__all__ = ["Controls", "PixelGrid", "PixelSampler", "SamplerState", "Stepper"]
+__all__ = [
+    "BernoulliLikelihood",
+    "Controls",
+    "HistogramBins",
+    "PixelGrid",
+    "PixelSampler",
+    "SamplerState",
+    "Stepper",
+    "TwoKLs",
+]

@@ -10,7 +10,7 @@ import ipywidgets
 import numpy as np
 import traitlets
 
-from .stepper import ASSETS
+from .stepper import ASSETS, check_positive
 
 __all__ = ["PixelGrid"]
 
@@ -25,7 +25,10 @@ class PixelGrid(anywidget.AnyWidget):
     Args:
         rows, columns: size of the picture.
         editable: whether pixels can be clicked.
-        size: width in CSS pixels that the picture may take; the side of a square is a whole number.
+        size: width in CSS pixels that the picture may take; the side of a square is a whole number, at least 2.
+
+    Raises:
+        ValueError: rows, columns or size is no positive int.
     """
 
     _esm = (ASSETS / "grid.js").read_text(encoding="utf-8")
@@ -44,6 +47,8 @@ class PixelGrid(anywidget.AnyWidget):
     edited = traitlets.Int(0).tag(sync=True)  # edits handled so far; the browser may wait for it
 
     def __init__(self, rows: int, columns: int, *, editable: bool = False, size: int = 252) -> None:
+        for name, value in (("rows", rows), ("columns", columns), ("size", size)):
+            check_positive(name, value)
         super().__init__(rows=rows, columns=columns, editable=editable, size=size)
 
     def show(

@@ -70,6 +70,8 @@ class PixelSampler(Stepper):
         )
         self.look = Look(model, value_range)
         channels, height, width = self.state.shape
+        if interval is None:
+            interval = max(15, min(200, 12000 // self.state.total))
         self.image = PixelGrid(height, width, editable=True, size=size)
         self.heat = PixelGrid(height, width, size=size)
         self.image.on_edit(self._edited)
@@ -88,7 +90,7 @@ class PixelSampler(Stepper):
             start=start_step,
             options=self._make_options(class_names),
             jump=channels * width,
-            interval=interval or max(15, min(200, 12000 // self.state.total)),
+            interval=interval,
         )
 
     # -- what the shell asks for ---------------------------------------------------------------------------------

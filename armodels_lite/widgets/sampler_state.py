@@ -85,7 +85,7 @@ class SamplerState:
 
     Raises:
         TypeError: the model is not autoregressive.
-        ValueError: its events are no images with 1 or 3 channels, or noise, context or temperature do not fit.
+        ValueError: its events are no images with 1 or 3 channels, or noise, seed, context or temperature do not fit.
     """
 
     def __init__(
@@ -193,7 +193,7 @@ class SamplerState:
         return any(position in self._painted for position in self.positions(pixel))
 
     def renew(self, seed: int) -> None:
-        """Other noise; what is painted stays."""
+        """Other noise; what is painted stays. ValueError for a seed that is no int from 0 to 2^64 - 1."""
         self.seed, self.noise = seed, self._seeded_noise(seed)
         self.restart()
 
@@ -269,6 +269,8 @@ class SamplerState:
             del self._draws[rank:]
 
     def _seeded_noise(self, seed: int) -> Tensor:
+        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**64:
+            raise ValueError(f"seed must be an int from 0 to 2^64 - 1, got {seed!r}")
         generator = torch.Generator().manual_seed(seed)
         return uniform_noise((1, *self.model.event_shape), generator=generator).to(
             self.model.device

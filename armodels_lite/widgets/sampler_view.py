@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import html
 from collections.abc import Callable
 
 import numpy as np
@@ -13,11 +12,11 @@ from .. import conditionals
 from ..chain import AutoregressiveModel
 from ..plots import colour_table
 from .sampler_state import Draw, Frame
+from .svg import ACCENT, FILL, Drawing
 
 __all__ = ["CHART_WIDTH", "Look", "chart", "image_pixels", "mean_pixels", "sentence"]
 
 CHANNELS = ("red", "green", "blue")
-ACCENT, FILL = "#D55E00", "#56B4E9"
 
 
 class Look:
@@ -142,27 +141,24 @@ def interval_chart(draw: Draw) -> str:
     x = _axis(0, 1)
     p, u = x(draw.mean), x(draw.u)
     top, bottom = 34, 70
-    parts = [
-        _rect(x(0), top, p - x(0), bottom - top, FILL),
-        _rect(x(0), top, x(1) - x(0), bottom - top, "none", frame=True),
-    ]
+    u_text, p_text = f"u = {draw.u:.3f}", f"p = {draw.mean:.3f}"
+    drawing = Drawing(CHART_WIDTH, 100, label=f"{u_text} against {p_text}")
+    drawing.rect((x(0), top), p - x(0), bottom - top)
+    drawing.rect((x(0), top), x(1) - x(0), bottom - top, "none", stroke="currentColor")
     # A share too narrow for its text goes without: the sentence says it all.
     if p - x(0) > 42:
-        parts.append(_text((x(0) + p) / 2, 57, "x = 1", colour="#000000"))
+        drawing.text((x(0) + p) / 2, 57, "x = 1", colour="#000000")
     if x(1) - p > 42:
-        parts.append(_text((p + x(1)) / 2, 57, "x = 0"))
-    u_text, p_text = f"u = {draw.u:.3f}", f"p = {draw.mean:.3f}"
-    p_place = _inside(p, p_text)
-    parts += [
-        _line(u, top - 8, u, bottom + 8, ACCENT, 3),
-        _text(_inside(u, u_text), top - 13, u_text, weight=600),
-        _line(p, top, p, bottom + 5, "currentColor", 1.5),
-        _text(p_place, bottom + 22, p_text),
-    ]
-    ends = [
-        _text(x(edge), bottom + 22, str(edge)) for edge in (0, 1) if abs(x(edge) - p_place) > 46
-    ]
-    return _svg(parts + ends, 100, f"{u_text} against {p_text}")
+        drawing.text((p + x(1)) / 2, 57, "x = 0")
+    drawing.line((u, top - 8), (u, bottom + 8), ACCENT, width=3)
+    drawing.text(drawing.inside(u, u_text), top - 13, u_text, bold=True)
+    drawing.line((p, top), (p, bottom + 5), width=1.5)
+    p_place = drawing.inside(p, p_text)
+    drawing.text(p_place, bottom + 22, p_text)
+    for edge in (0, 1):
+        if abs(x(edge) - p_place) > 46:
+            drawing.text(x(edge), bottom + 22, str(edge))
+    return drawing.svg()
 
 
 def cdf_chart(draw: Draw, look: Look) -> str:
@@ -184,26 +180,25 @@ def cdf_chart(draw: Draw, look: Look) -> str:
         points = [(x(value), y(share)) for value, share in zip(values, cdf, strict=True)]
     meets, u = x(draw.drawn - step), y(draw.u)
     name = _number(draw.drawn, look)
-    place = _inside(x(draw.drawn), name)
-    path = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
-    parts = [
-        _line(LEFT, bottom, CHART_WIDTH - RIGHT, bottom, "currentColor", 1),
-        _line(LEFT, top, LEFT, bottom, "currentColor", 1),
-        *(
-            _text(LEFT - 6, y(share) + 5, text, anchor="end")
-            for share, text in ((0, "0"), (1, "1"))
-        ),
-        f'<polyline points="{path}" fill="none" stroke="{FILL}" stroke-width="2.5"/>',
-        _line(LEFT, u, meets, u, ACCENT, 2.5),
-        _line(meets, u, meets, bottom, ACCENT, 1.5, dashed=True),
-        _text(LEFT - 6, min(max(u + 5, top + 20), bottom - 10), "u", anchor="end", weight=600),
-        _text(place, bottom + 18, name, weight=600),
-    ]
+    label = f"distribution function; u = {draw.u:.3f} gives {name}"
+    drawing = Drawing(CHART_WIDTH, bottom + 26, label=label)
+    drawing.line((LEFT, bottom), (CHART_WIDTH - RIGHT, bottom), width=1)
+    drawing.line((LEFT, top), (LEFT, bottom), width=1)
+    for share in (0, 1):
+        drawing.text(LEFT - 6, y(share) + 5, str(share), anchor="end")
+    drawing.polyline(points, FILL)
+    drawing.line((LEFT, u), (meets, u), ACCENT, width=2.5)
+    drawing.line((meets, u), (meets, bottom), ACCENT, width=1.5, dashed=True)
+    u_place = min(max(u + 5, top + 20), bottom - 10)
+    drawing.text(LEFT - 6, u_place, "u", anchor="end", bold=True)
+    place = drawing.inside(x(draw.drawn), name)
+    drawing.text(place, bottom + 18, name, bold=True)
     for end in (values[0], values[-1]):
         text = _number(end, look)
-        if abs(_inside(x(end), text) - place) > 46:
-            parts.append(_text(_inside(x(end), text), bottom + 18, text))
-    return _svg(parts, bottom + 26, f"distribution function; u = {draw.u:.3f} gives {name}")
+        end_place = drawing.inside(x(end), text)
+        if abs(end_place - place) > 46:
+            drawing.text(end_place, bottom + 18, text)
+    return drawing.svg()
 
 
 def _distribution_function(draw: Draw, look: Look) -> tuple[np.ndarray, np.ndarray]:
@@ -225,42 +220,3 @@ def _number(value: float, look: Look) -> str:
 def _axis(low: float, high: float) -> Callable[[float], float]:
     """The map from values to horizontal places in the chart."""
     return lambda value: LEFT + (value - low) / ((high - low) or 1) * (CHART_WIDTH - LEFT - RIGHT)
-
-
-def _inside(place: float, text: str) -> float:
-    """The place moved so that a text centred there stays in the chart."""
-    half = 4.7 * len(text)  # characters of 14 pixels are about 9 wide
-    return min(max(place, half), CHART_WIDTH - half)
-
-
-def _rect(x: float, y: float, width: float, height: float, fill: str, frame: bool = False) -> str:
-    stroke = ' stroke="currentColor" stroke-width="1.2"' if frame else ""
-    return f'<rect x="{x:.1f}" y="{y}" width="{max(width, 0):.1f}" height="{height}" fill="{fill}"{stroke}/>'
-
-
-def _line(
-    x1: float, y1: float, x2: float, y2: float, colour: str, width: float, dashed: bool = False
-) -> str:
-    dashes = ' stroke-dasharray="4 3"' if dashed else ""
-    ends = f'x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
-    return f'<line {ends} stroke="{colour}" stroke-width="{width}"{dashes}/>'
-
-
-def _text(
-    x: float,
-    y: float,
-    text: str,
-    *,
-    anchor: str = "middle",
-    colour: str = "currentColor",
-    weight: int = 400,
-) -> str:
-    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
-    return f'<text {place} fill="{colour}" font-size="14" font-weight="{weight}">{html.escape(text)}</text>'
-
-
-def _svg(parts: list[str], height: float, label: str) -> str:
-    head = (
-        f'<svg role="img" aria-label="{html.escape(label)}" width="{CHART_WIDTH}" height="{height}"'
-    )
-    return f'{head} viewBox="0 0 {CHART_WIDTH} {height}" style="max-width: 100%">{"".join(parts)}</svg>'

@@ -69,7 +69,7 @@ class Stepper(ipywidgets.VBox):
         interval: milliseconds between steps while playing.
 
     Raises:
-        ValueError: `last` is not positive, or `start` is not in 0..last.
+        ValueError: `last` or `interval` is no positive int, or `start` is not in 0..last.
     """
 
     def __init__(
@@ -83,8 +83,8 @@ class Stepper(ipywidgets.VBox):
         jump: int = 1,
         interval: int = 250,
     ) -> None:
-        if not isinstance(last, int) or last < 1:
-            raise ValueError(f"last must be an int of at least 1, got {last!r}")
+        check_positive("last", last)
+        check_positive("interval", interval)
         self.controls = Controls(last=last, label=label, jump=jump, interval=interval)
         self.controls.step = self._checked(start)
         rows: list[ipywidgets.Widget] = [
@@ -191,3 +191,9 @@ class Stepper(ipywidgets.VBox):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.controls.label} {self.step} of {self.last})"
+
+
+def check_positive(name: str, value: int) -> None:
+    """Raise ValueError unless value is an int of at least 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be an int of at least 1, got {value!r}")

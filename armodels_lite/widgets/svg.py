@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 import html
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from ..plots import COLOURS
+from .cutting import cut, runs
 
 __all__ = [
     "ACCENT",
@@ -24,6 +26,7 @@ __all__ = [
     "Strip",
     "nice_ticks",
     "strip",
+    "text_width",
 ]
 
 BLUE, ACCENT, GREEN, _, FILL, *_ = COLOURS
@@ -86,12 +89,14 @@ class Drawing:
         stroke: str = "none",
         stroke_width: float = 1.2,
         radius: float = 0,
+        opacity: float = 1,
     ) -> None:
+        faint = "" if opacity == 1 else f' fill-opacity="{opacity:g}"'
         place = _attributes(
             x=corner[0], y=corner[1], width=max(width, 0), height=max(height, 0), rx=radius
         )
         self.parts.append(
-            f'<rect {place} fill="{fill}" stroke="{stroke}" stroke-width="{stroke_width}"/>'
+            f'<rect {place} fill="{fill}"{faint} stroke="{stroke}" stroke-width="{stroke_width}"/>'
         )
 
     def circle(
@@ -127,6 +132,11 @@ class Drawing:
             f"<text {_attributes(x=x, y=y)} {style}{turn}>{html.escape(words)}</text>"
         )
 
+    def inside(self, place: float, words: str, size: float = FONT) -> float:
+        """A horizontal place moved so that words centred there are not clipped."""
+        half = text_width(words, size) / 2 + 1
+        return min(max(place, half), self.width - half)
+
     def svg(self) -> str:
         """The drawing as an <svg> element."""
         size = f'width="{self.width:g}" height="{self.height:g}" viewBox="0 0 {self.width:g} {self.height:g}"'
@@ -143,12 +153,16 @@ class Chart(Drawing):
     Args:
         x, y: the ranges (low, high) of the axes.
         x_label, y_label: what the axes show.
-        x_ticks, y_ticks: value -> text; round numbers unless given.
+        x_ticks, y_ticks: value -> text; round numbers unless given. The left margin grows with their width.
+        legend: words -> colour, in a row above the chart; every second one is for a dashed line.
+
+    Raises:
+        ValueError: a range that is not two finite numbers, the lower one first.
 
     >>> chart = Chart((0, 1), (0, 2), label="a falling line", x_label="p")
     >>> chart.curve([0, 1], [2, 0])
     >>> chart.place(0.5, 1)
-    (188.0, 84.0)
+    (188.0, 89.0)
     """
 
     LEFT, RIGHT, TOP, BOTTOM = 56, 10, 12, 44
@@ -160,28 +174,45 @@ class Chart(Drawing):
         *,
         label: str,
         width: float = 330,
-        height: float = 200,
+        height: float = 210,
         x_label: str = "",
         y_label: str = "",
         x_ticks: Mapping[float, str] | None = None,
         y_ticks: Mapping[float, str] | None = None,
+        legend: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(width, height, label=label)
-        self.x, self.y = x, y
-        self.left, self.right = self.LEFT, width - self.RIGHT
-        self.top, self.bottom = self.TOP, height - self.BOTTOM
+        self.x, self.y = _range("x", x), _range("y", y)
+        x_ticks = _ticks(*x, 5) if x_ticks is None else x_ticks
+        y_ticks = _ticks(*y, 4) if y_ticks is None else y_ticks
+        widest = max((text_width(words, 13) for words in y_ticks.values()), default=0.0)
+        self.left = max(self.LEFT, (22 if y_label else 0) + widest + 7)
+        self.right = width - self.RIGHT
+        self.top, self.bottom = self.TOP + (20 if legend else 0), height - self.BOTTOM
+        self._draw_legend(legend or {})
         self.line((self.left, self.bottom), (self.right, self.bottom), QUIET)
         self.line((self.left, self.top), (self.left, self.bottom), QUIET)
-        for value, words in (_ticks(*x, 5) if x_ticks is None else x_ticks).items():
+        for value, words in x_ticks.items():
             place = self.place(value, y[0])[0]
             self.line((place, self.bottom), (place, self.bottom + 4), QUIET)
-            self.text(place, self.bottom + 18, words, size=13)
-        for value, words in (_ticks(*y, 4) if y_ticks is None else y_ticks).items():
+            self.text(self.inside(place, words, 13), self.bottom + 18, words, size=13)
+        for value, words in y_ticks.items():
             place = self.place(x[0], value)[1]
             self.line((self.left - 4, place), (self.left, place), QUIET)
             self.text(self.left - 7, place + 4.5, words, anchor="end", size=13)
-        self.text((self.left + self.right) / 2, height - 8, x_label)
-        self.text(14, (self.top + self.bottom) / 2, y_label, turned=True)
+        middle = (self.left + self.right) / 2
+        self.text(middle, height - 8, x_label, size=_fitted(x_label, 2 * (width - middle)))
+        middle = (self.top + self.bottom) / 2
+        self.text(14, middle, y_label, size=_fitted(y_label, 2 * middle), turned=True)
+
+    def _draw_legend(self, legend: Mapping[str, str]) -> None:
+        room = self.width - self.left - sum(26 + 12 for _ in legend)
+        size = min(13, 13 * room / max(text_width("".join(legend), 13), 1))
+        left = self.left
+        for number, (words, colour) in enumerate(legend.items()):
+            self.line((left, 12), (left + 20, 12), colour, width=2.5, dashed=number % 2 == 1)
+            self.text(left + 26, 16.5, words, anchor="start", size=size)
+            left += 26 + text_width(words, size) + 12
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """The pixel of a value; finite values outside the ranges are moved to the nearest edge."""
@@ -203,13 +234,21 @@ class Chart(Drawing):
         dashed: bool = False,
         filled: bool = False,
     ) -> None:
-        """A line through the values; it ends where y leaves the range for good and is broken where y is not finite."""
-        for run in _runs(list(zip(xs, ys, strict=True)), self._visible):
-            points = [self.place(x, y) for x, y in run]
-            if filled and len(points) > 1:
+        """A line through the values, cut at the edges of the chart and broken where a value is not finite.
+
+        `filled` shades what lies below it. A value alone between breaks is drawn as a dot.
+        """
+        for run in runs(list(zip(xs, ys, strict=True))):
+            if len(run) == 1:
+                self.dot(*run[0], colour, radius=width)
+                continue
+            if filled:
+                points = [self.place(x, y) for x, y in run]
                 area = [(points[0][0], self.bottom), *points, (points[-1][0], self.bottom)]
                 self.polyline(area, "none", fill=colour)
-            self.polyline(points, colour, width=width, dashed=dashed)
+            for part in cut(run, self.x, self.y):
+                points = [self.place(x, y) for x, y in part]
+                self.polyline(points, colour, width=width, dashed=dashed)
 
     def bars(self, edges: Sequence[float], heights: Sequence[float], colour: str = FILL) -> None:
         """Bars between neighbouring edges, from the bottom of the chart."""
@@ -221,7 +260,35 @@ class Chart(Drawing):
             )
 
     def dot(self, x: float, y: float, colour: str = ACCENT, *, radius: float = 5) -> None:
-        self.circle(self.place(x, y), radius, colour)
+        """A dot at a value; an arrowhead at the edge where y lies above or below the chart; nothing for NaN."""
+        if self.shows(x, y):
+            self.circle(self.place(x, y), radius, colour)
+        elif self.x[0] <= x <= self.x[1] and not math.isnan(y):
+            (place, edge), tail = self.place(x, y), 2 * radius * (-1 if y < self.y[0] else 1)
+            corners = [(place - radius, edge + tail), (place + radius, edge + tail), (place, edge)]
+            path = " ".join(f"{a:.1f},{b:.1f}" for a, b in corners)
+            self.parts.append(f'<polygon points="{path}" fill="{colour}"/>')
+
+    def shows(self, x: float, y: float) -> bool:
+        """Whether a value lies inside the chart; edges belong to it."""
+        return self.x[0] <= x <= self.x[1] and self.y[0] <= y <= self.y[1]
+
+    def note(
+        self, x: float, y: float, words: str, *, shift: tuple[float, float] = (0, 0), **style: Any
+    ) -> None:
+        """Words at a value, moved by `shift` pixels; for `style` see `Drawing.text`."""
+        place = self.place(x, y)
+        self.text(place[0] + shift[0], place[1] + shift[1], words, **{"size": 13, **style})
+
+    def band(self, low: float, high: float, colour: str = FILL, *, opacity: float = 0.35) -> None:
+        """A shaded range of x, from the bottom of the chart to its top."""
+        left, right = self.place(low, self.y[0])[0], self.place(high, self.y[0])[0]
+        self.rect((left, self.top), right - left, self.bottom - self.top, colour, opacity=opacity)
+
+    def level(self, y: float, colour: str = QUIET, *, dashed: bool = True) -> None:
+        """A horizontal line at y."""
+        place = self.place(self.x[0], y)[1]
+        self.line((self.left, place), (self.right, place), colour, dashed=dashed)
 
     def upright(
         self,
@@ -245,9 +312,6 @@ class Chart(Drawing):
         for x in xs:
             place, _ = self.place(x, self.y[0])
             self.line((place, self.bottom), (place, self.bottom - 6), colour, width=0.8)
-
-    def _visible(self, point: tuple[float, float]) -> bool:
-        return math.isfinite(point[0]) and math.isfinite(point[1])
 
 
 class Strip:
@@ -301,28 +365,35 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
     >>> nice_ticks(0, 1)
     [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     """
+    _range("ticks", (low, high))
     raw = (high - low) / count
     magnitude = 10.0 ** math.floor(math.log10(raw))
     step = next(magnitude * k for k in (1, 2, 2.5, 5, 10) if magnitude * k >= raw * 0.999)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(k * step, 12) for k in range(first, last + 1)]
+    return [
+        float(f"{k * step:.12g}") for k in range(first, last + 1)
+    ]  # 0.3, not 0.30000000000000004
+
+
+def text_width(words: str, size: float = FONT) -> float:
+    """About how many pixels a text takes: a little more than most fonts need."""
+    return 0.66 * size * len(words)
+
+
+def _fitted(words: str, room: float) -> float:
+    """The size of a label: smaller than usual where it would be clipped."""
+    return min(FONT, FONT * room / max(text_width(words), 1))
 
 
 def _ticks(low: float, high: float, count: int) -> dict[float, str]:
     return {value: f"{value:g}" for value in nice_ticks(low, high, count)}
 
 
-def _runs(
-    points: Sequence[tuple[float, float]], keep: Callable[[tuple[float, float]], bool]
-) -> list[list[tuple[float, float]]]:
-    """The points in stretches without gaps."""
-    runs: list[list[tuple[float, float]]] = [[]]
-    for point in points:
-        if keep(point):
-            runs[-1].append(point)
-        elif runs[-1]:
-            runs.append([])
-    return [run for run in runs if run]
+def _range(name: str, ends: tuple[float, float]) -> tuple[float, float]:
+    low, high = ends
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise ValueError(f"{name} must be (low, high), finite and low < high, got {ends}")
+    return ends
 
 
 def _attributes(**numbers: float) -> str:

@@ -1,0 +1,90 @@
+"""The shell of widgets that show charts with words below: a step is a frame of numbers, a frame is drawn and told."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+import ipywidgets
+
+from .stepper import Stepper
+from .svg import Drawing, Strip, strip
+
+__all__ = ["ChartStepper"]
+
+
+class ChartStepper(Stepper):
+    """Charts side by side, sentences below them, the controls last.
+
+    A subclass says what the numbers are at a step (`frame`) and how they are drawn and told (`drawings`, `sentences`,
+    `caption`), all without changing anything; and what the static strip shows (`strip_steps`, or `strip_frames`
+    where a step alone does not say it).
+
+    Args:
+        charts: how many drawings a frame has.
+        options: see `Stepper`, as all other arguments.
+    """
+
+    def __init__(self, charts: int, **options: Any) -> None:
+        self._charts = [ipywidgets.HTML() for _ in range(charts)]
+        self._words = ipywidgets.HTML()
+        row = ipywidgets.HBox(self._charts).add_class("armodels-views")
+        super().__init__([ipywidgets.VBox([row, self._words])], **options)
+
+    # -- what a widget says --------------------------------------------------------------------------------------
+
+    def frame(self, step: int) -> Any:
+        """The numbers at this step."""
+        raise NotImplementedError
+
+    def drawings(self, frame: Any) -> Sequence[Drawing]:
+        """One drawing for each chart."""
+        raise NotImplementedError
+
+    def sentences(self, frame: Any) -> Sequence[str]:
+        """What is to be seen, in words and numbers; the first paragraph says it all, later ones explain."""
+        raise NotImplementedError
+
+    def caption(self, frame: Any) -> str:
+        """A few words above a frame of the strip."""
+        raise NotImplementedError
+
+    def strip_steps(self) -> Sequence[int]:
+        """The steps of the strip unless others are asked for."""
+        return sorted({0, self.last // 2, self.last})
+
+    def strip_frames(self) -> Sequence[Any]:
+        """The frames of the strip unless steps are asked for."""
+        return [self.frame(step) for step in self.strip_steps()]
+
+    # -- what follows --------------------------------------------------------------------------------------------
+
+    def draw(self, step: int) -> None:
+        frame = self.frame(step)
+        pictures = [drawing.svg() for drawing in self.drawings(frame)]
+        first, *others = (html.escape(words) for words in self.sentences(frame))
+        for chart, picture in zip(self._charts, pictures, strict=True):
+            chart.value = picture
+        quiet = "".join(f'<div class="armodels-quiet">{words}</div>' for words in others)
+        self._words.value = f"<div>{first}</div>{quiet}"
+
+    def strip(self, steps: Sequence[int] | None = None) -> Strip:
+        """The charts at some steps, side by side, for a page without a kernel; the widget stays where it is.
+
+        Args:
+            steps: a few telling frames unless given.
+
+        Raises:
+            ValueError: no steps, or one that does not exist.
+        """
+        if steps is None:
+            frames = self.strip_frames()
+        else:
+            frames = [self.frame(self._checked(step)) for step in steps]
+        captions = [self.caption(frame) for frame in frames]
+        told = (
+            f"{caption}: {self.sentences(frame)[0]}"
+            for caption, frame in zip(captions, frames, strict=True)
+        )
+        return strip([self.drawings(frame) for frame in frames], captions, " ".join(told))

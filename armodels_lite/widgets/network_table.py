@@ -1,0 +1,232 @@
+"""One variable's table of a Bayes net as a drawing: the row in use, and how a value is drawn from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .network_view import Naming, polygon
+from .svg import ACCENT, QUIET, Drawing, text_width
+
+__all__ = ["decision_height", "draw_decision", "draw_factors", "shares"]
+
+SMALL, LINE, PAD = 13, 20, 14  # pixels: size of letters, height of a row, between columns
+MARK = 20  # the column of the arrow at the row in use
+MOST_ROWS, MOST_COLUMNS = 8, 6  # of a larger table the part around the row in use
+LONGEST = 16  # letters of a name in a cell
+NARROWEST, INTERVAL = 300.0, 92.0  # width of the drawing, height of its lower part
+
+
+def draw_decision(
+    naming: Naming,
+    v: int,
+    parents: Sequence[int],
+    table: np.ndarray,
+    row: Sequence[int],
+    value: int,
+    u: float,
+    *,
+    given: bool,
+    ones_first: bool,
+) -> Drawing:
+    """The table of variable v with a row in use, and below it the draw from that row.
+
+    Args:
+        parents: the parents of v.
+        table: probabilities (K_p1, ..., K_pm, K_v) of v.
+        row: the values of the parents.
+        value: the value of v.
+        u: the uniform number in (0, 1).
+        given: whether the value was given rather than drawn with u.
+        ones_first: see `shares`.
+    """
+    cells, used, chosen = _cells(naming, v, parents, table, row, value)
+    widths = [
+        max(text_width(words, SMALL) for words in column) + PAD
+        for column in zip(*cells, strict=True)
+    ]
+    title = naming.conditional(v, parents)
+    width = max(NARROWEST, MARK + sum(widths), min(text_width(title), 420.0))
+    height = 26 + LINE * len(cells) + 30
+    probs = table[tuple(row)]
+    told = ", ".join(f"{p:.3f} for {n}" for p, n in zip(probs, naming.values[v], strict=True))
+    state = ", ".join(naming.says(w, k) for w, k in zip(parents, row, strict=True))
+    label = f"table {title}, row in use{f' {state}' if state else ''}: {told}; u = {u:.3f}"
+    drawing = Drawing(width, height + INTERVAL, label=label)
+    size = min(14.0, 14 * width / text_width(title))
+    drawing.text(2, 16, title, anchor="start", bold=True, size=size)
+    _draw_cells(drawing, cells, widths, used, chosen, len(parents))
+    _draw_interval(drawing, height, naming.values[v], shares(probs, ones_first), value, u, given)
+    return drawing
+
+
+def decision_height(naming: Naming, v: int, parents: Sequence[int]) -> float:
+    """The height of a variable's `draw_decision`, at most."""
+    rows = int(np.prod([len(naming.values[w]) for w in parents]))
+    return 56 + LINE * (1 + (rows if rows <= MOST_ROWS else MOST_ROWS + 2)) + INTERVAL
+
+
+def shares(probs: np.ndarray, ones_first: bool) -> list[tuple[int, float, float]]:
+    """The interval (0, 1) divided among the values: (value, low, high), from the left.
+
+    A Bernoulli variable is 1 where u is small (`ones_first`), a Categorical one is 0 there.
+
+    >>> shares(np.array([0.25, 0.75]), ones_first=True)
+    [(1, 0.0, 0.75), (0, 0.75, 1.0)]
+    """
+    order = range(len(probs))[::-1] if ones_first else range(len(probs))
+    highs = np.cumsum([probs[k] for k in order])
+    highs[-1] = 1.0  # rounding may leave it a little beside
+    lows = [0.0, *highs[:-1].tolist()]
+    return list(zip(order, lows, highs.tolist(), strict=True))
+
+
+def draw_factors(lines: Sequence[str], title: str) -> Drawing:
+    """Lines of text below a title, at most a dozen."""
+    if len(lines) > 12:
+        lines = [*lines[:11], f"… and {len(lines) - 11} more"]
+    width = max(NARROWEST, *(min(text_width(words), 440.0) for words in [title, *lines]))
+    drawing = Drawing(width, 34 + LINE * len(lines), label=f"{title} {' '.join(lines)}")
+    drawing.text(2, 16, title, anchor="start", bold=True)
+    for number, words in enumerate(lines):
+        size = min(14.0, 14 * width / text_width(words))
+        drawing.text(2, 42 + LINE * number, words, anchor="start", size=size)
+    return drawing
+
+
+# -- the table -----------------------------------------------------------------------------------------------------
+
+
+def _cells(
+    naming: Naming,
+    v: int,
+    parents: Sequence[int],
+    table: np.ndarray,
+    row: Sequence[int],
+    value: int,
+) -> tuple[list[list[str]], int, int]:
+    """Lines of text, the heads first; which line is in use; which column holds the value's probability."""
+    counts = table.shape[:-1]
+    total = int(np.prod(counts, dtype=np.int64))
+    in_use = int(np.ravel_multi_index(tuple(row), counts)) if parents else 0
+    rows, columns = _window(total, in_use, MOST_ROWS), _window(table.shape[-1], value, MOST_COLUMNS)
+    more_left, more_right = columns.start > 0, columns.stop < table.shape[-1]
+
+    def line(names: Sequence[str], numbers: Sequence[str]) -> list[str]:
+        return [*names, *["…"] * more_left, *numbers, *["…"] * more_right]
+
+    width = len(parents) + len(columns) + more_left + more_right
+    lines = [
+        line(
+            [_short(naming.variables[w]) for w in parents],
+            [_short(f"p({naming.values[v][k]})") for k in columns],
+        )
+    ]
+    if rows.start > 0:
+        lines.append([f"({rows.start} more)", *[""] * (width - 1)])
+    used = len(lines) + in_use - rows.start
+    for k in rows:
+        state = np.unravel_index(k, counts) if parents else ()
+        names = [_short(naming.values[w][i]) for w, i in zip(parents, state, strict=True)]
+        lines.append(line(names, [f"{table[(*state, i)]:.3f}" for i in columns]))
+    if rows.stop < total:
+        lines.append([f"({total - rows.stop} more)", *[""] * (width - 1)])
+    return lines, used, len(parents) + more_left + value - columns.start
+
+
+def _window(count: int, chosen: int, most: int) -> range:
+    """All of 0..count-1, or `most` of them around the one chosen."""
+    first = min(max(chosen - most // 2, 0), max(count - most, 0))
+    return range(first, min(first + most, count))
+
+
+def _short(words: str) -> str:
+    return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
+
+
+def _draw_cells(
+    drawing: Drawing,
+    cells: Sequence[Sequence[str]],
+    widths: Sequence[float],
+    used: int,
+    chosen: int,
+    names: int,
+) -> None:
+    """The lines of the table: an arrow and a tint at the one in use, a frame around the number that counts."""
+    right = MARK + sum(widths)
+    for number, line in enumerate(cells):
+        top = 26 + LINE * number
+        if number == used:
+            drawing.rect((MARK, top), right - MARK, LINE, opacity=0.35)
+            corners = [(5, top + 4), (5, top + LINE - 4), (MARK - 4, top + LINE / 2)]
+            polygon(drawing, corners, ACCENT)
+        left = MARK
+        for column, (words, width) in enumerate(zip(line, widths, strict=True)):
+            this = number == used and column == chosen
+            if this:
+                drawing.rect((left, top), width, LINE, "none", stroke=ACCENT, stroke_width=2.5)
+            # A note of rows left out is wider than its column; it stands at the left edge, across all of them.
+            note = words.startswith("(") and column == 0 and not any(line[1:])
+            place, anchor = (left + 6, "start") if note else (left + width / 2, "middle")
+            colour = QUIET if note else "currentColor"
+            bold = number == 0 or this
+            drawing.text(
+                place, top + 15, words, anchor=anchor, bold=bold, size=SMALL, colour=colour
+            )
+            left += width
+    drawing.line((MARK, 26 + LINE), (right, 26 + LINE), QUIET)
+    if names:
+        edge = MARK + sum(widths[:names])
+        drawing.line((edge, 28), (edge, 26 + LINE * len(cells)), QUIET)
+
+
+# -- the draw ------------------------------------------------------------------------------------------------------
+
+
+def _draw_interval(
+    drawing: Drawing,
+    top: float,
+    names: Sequence[str],
+    parts: Sequence[tuple[int, float, float]],
+    value: int,
+    u: float,
+    given: bool,
+) -> None:
+    """The interval (0, 1) with a share for each value and a tick at u."""
+    left, right, high, low = 14.0, drawing.width - 14.0, top + 16, top + 50
+
+    def x(share: float) -> float:
+        return left + share * (right - left)
+
+    for k, start, end in parts:
+        if k == value:
+            drawing.rect((x(start), high), x(end) - x(start), low - high)
+        # A share too narrow for its name goes without: the table says it all.
+        words = _short(names[k])
+        if x(end) - x(start) > text_width(words, SMALL) + 4:
+            colour = "#000000" if k == value else "currentColor"
+            place = (x(start) + x(end)) / 2
+            drawing.text(place, high + 22, words, colour=colour, bold=k == value, size=SMALL)
+        if end < 1:
+            drawing.line((x(end), high), (x(end), low + 5), width=1.5)
+    drawing.rect((x(0), high), x(1) - x(0), low - high, "none", stroke="currentColor")
+    words = f"u = {u:.3f}, not used" if given else f"u = {u:.3f}"
+    colour = QUIET if given else ACCENT
+    drawing.line((x(u), high - 8), (x(u), low + 8), colour, width=3, dashed=given)
+    drawing.text(drawing.inside(x(u), words), high - 13, words, bold=not given)
+    _draw_bounds(drawing, low + 22, [(x(end), end) for _, _, end in parts], x(0))
+
+
+def _draw_bounds(
+    drawing: Drawing, base: float, bounds: Sequence[tuple[float, float]], zero: float
+) -> None:
+    """Numbers below the bounds of the shares, those left out that would run into another; 0 and 1 come last."""
+    free: list[float] = []
+    inner = [(place, f"{share:.3f}") for place, share in bounds if 0 < share < 1]
+    for place, words in [*inner, (zero, "0"), (bounds[-1][0], "1")]:
+        place = drawing.inside(place, words, SMALL)
+        half = text_width(words, SMALL) / 2
+        if all(abs(place - other) > half + 22 for other in free):
+            drawing.text(place, base, words, size=SMALL)
+            free.append(place)

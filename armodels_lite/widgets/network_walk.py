@@ -1,0 +1,410 @@
+"""Drawing one event from a Bayes net, a variable a step, parents first; or evaluating an event of one's own.
+
+On the left the graph; beside it the table of the variable that was just decided, with the row that its parents'
+values choose, and the uniform number against the probabilities of that row; in words, the product so far.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ipywidgets
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..distributions import uniform_noise
+from ..dseparation import ancestral_set
+from ..models.bayes_net import BayesNet
+from ..sampling import check_noise
+from .chart_stepper import ChartStepper
+from .network_table import decision_height, draw_decision, draw_factors, shares
+from .network_view import Naming, draw_graph, make_layout
+from .svg import Drawing, Strip, strip, text_width
+
+__all__ = ["Decision", "NetworkState", "NetworkWalk", "WalkFrame"]
+
+MOST_FACTORS = 10  # of a product written out
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """How one variable got its value.
+
+    Attributes:
+        variable: its position.
+        row: the values of its parents.
+        table: its probabilities (K_p1, ..., K_pm, K_v), float64.
+        u: the uniform noise in (0, 1).
+        value: its value.
+        given: whether the value was given by hand; u then played no part.
+    """
+
+    variable: int
+    row: tuple[int, ...]
+    table: np.ndarray
+    u: float
+    value: int
+    given: bool
+
+    @property
+    def probs(self) -> np.ndarray:
+        """The row of the table in use, (K_v,) float64."""
+        return self.table[self.row]
+
+    @property
+    def probability(self) -> float:
+        """Of the value, given the parents."""
+        return float(self.probs[self.value])
+
+
+@dataclass(frozen=True, eq=False)
+class WalkFrame:
+    """The variables decided after some steps, in the order of drawing."""
+
+    decisions: tuple[Decision, ...]
+
+    @property
+    def step(self) -> int:
+        return len(self.decisions)
+
+    @property
+    def probability(self) -> float:
+        """Of what is decided: the product of the factors so far. 1 when nothing is."""
+        return math.prod(decision.probability for decision in self.decisions)
+
+    @property
+    def log_prob(self) -> float:
+        """The sum of the logarithms, in nats; -inf if a factor is 0."""
+        factors = [decision.probability for decision in self.decisions]
+        return math.fsum(map(math.log, factors)) if all(factors) else -math.inf
+
+
+class NetworkState:
+    """One event of a Bayes net, drawn variable by variable: no widget, no drawing.
+
+    The values are those of `net.sample(noise=state.noise)`, with those given as `observed` and `mask` there.
+
+    Args:
+        net: a Bayes net.
+        noise: (1, D) or (D,), floats in (0, 1), by position; made from `seed` unless given.
+        seed: the noise is that of `net.sample(1, generator=torch.Generator().manual_seed(seed))`.
+
+    Raises:
+        TypeError: net is no BayesNet.
+        ValueError: noise or seed do not fit.
+    """
+
+    def __init__(self, net: BayesNet, *, noise: Tensor | None = None, seed: int = 0) -> None:
+        if not isinstance(net, BayesNet):
+            raise TypeError(f"net must be an ar.BayesNet, got {type(net).__name__}")
+        self.net = net
+        self.seed: int | None = None
+        self.given: dict[int, int] = {}
+        if noise is None:
+            self.renew(seed)
+        else:
+            if isinstance(noise, Tensor) and noise.shape == net.event_shape:
+                noise = noise.unsqueeze(0)
+            self.noise = check_noise(net, 1, noise, None)
+            self.restart()
+
+    def frame(self, step: int) -> WalkFrame:
+        """After a step, 0 to D."""
+        return WalkFrame(self._decisions[:step])
+
+    @property
+    def x(self) -> Tensor:
+        """The whole event (1, D), of the net's dtype."""
+        return self._x.clone()
+
+    def renew(self, seed: int) -> None:
+        """Other noise; values given stay. ValueError for a seed that is no int from 0 to 2^64 - 1."""
+        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**64:
+            raise ValueError(f"seed must be an int from 0 to 2^64 - 1, got {seed!r}")
+        generator = torch.Generator().manual_seed(seed)
+        noise = uniform_noise((1, *self.net.event_shape), generator=generator)
+        self.seed, self.noise = seed, noise.to(self.net.device)
+        self.restart()
+
+    def give(self, v: int, value: int | None) -> None:
+        """Give variable v a value, or with None let it be drawn again."""
+        if value is None:
+            self.given.pop(v, None)
+        else:
+            self.given[v] = value
+        self.restart()
+
+    def restart(self) -> None:
+        """Draw everything anew, from the net as it is now, with the same noise and the same values given."""
+        net = self.net
+        observed = torch.zeros(1, net.num_variables, dtype=net.event_dtype, device=net.device)
+        mask = torch.zeros_like(observed, dtype=torch.bool)
+        for v, value in self.given.items():
+            observed[0, v], mask[0, v] = value, True
+        self._x = net.sample(noise=self.noise, observed=observed, mask=mask)
+        values, noise = [int(value) for value in self._x[0]], self.noise[0].tolist()
+        self._decisions = tuple(
+            Decision(
+                v,
+                tuple(values[w] for w in net.parents[v]),
+                net.table(v).cpu().numpy(),
+                noise[v],
+                values[v],
+                v in self.given,
+            )
+            for v in net.ordering.tolist()
+        )
+
+
+class NetworkWalk(ChartStepper):
+    """Ancestral sampling: the event is drawn parents first, each variable from one row of its table.
+
+    A variable's value can be given by hand; the product then holds the probability of that value, so with all of them
+    given the last step shows the joint probability of that event.
+
+    Args:
+        net: a Bayes net.
+        noise, seed: see `NetworkState`.
+        positions: (x, y) in 0..1 of each variable in the drawing, y downwards; in layers unless given.
+        value_names: for some variables, or for all in a sequence, the names of their values; "no" and "yes" unless
+            given where there are two, numbers from 0 where there are more.
+        start: the step to begin with; after step s, s variables are decided.
+
+    Raises:
+        TypeError: net is no BayesNet.
+        ValueError: another argument does not fit the net; the message says what is accepted.
+
+    Source: M. Henrion, "Propagating Uncertainty in Bayesian Networks by Probabilistic Logic Sampling" (1988).
+
+    >>> net = BayesNet((2,), parents=[[], [0]], names=["rain", "wet"])
+    >>> net = net.set_table("rain", 0.2).set_table("wet", [0.1, 0.9])
+    >>> walk = NetworkWalk(net, noise=torch.tensor([0.15, 0.95]))
+    >>> walk.step = 2
+    >>> print(*walk.sentences(walk.frame(2))[:2], sep="\\n")
+    wet, given rain = yes: u = 0.950 ≥ p(yes) = 0.900, so wet = no.
+    p(x) = 0.2 × 0.1 = 0.02, log p(x) = -3.912 nats.
+    >>> walk.give("wet", "yes")
+    >>> round(walk.frame(2).probability, 6)
+    0.18
+    """
+
+    def __init__(
+        self,
+        net: BayesNet,
+        *,
+        noise: Tensor | None = None,
+        seed: int = 0,
+        positions: Sequence[tuple[float, float]] | None = None,
+        value_names: Mapping[str | int, Sequence[str]] | Sequence[Sequence[str]] | None = None,
+        start: int = 0,
+    ) -> None:
+        self.state = NetworkState(net, noise=noise, seed=seed)
+        self.net, self.naming = net, Naming(net, value_names)
+        longest = [f"{max(names, key=len)}, given" for names in self.naming.values]
+        self._layout = make_layout(net, positions, longest)
+        self._dropdowns = [self._make_dropdown(v) for v in range(net.num_variables)]
+        renew = ipywidgets.Button(
+            description="New noise", tooltip="Draw with other uniform numbers"
+        )
+        super().__init__(
+            2,
+            last=net.num_variables,
+            start=start,
+            options=[renew, *self._dropdowns],
+            interval=1500,
+        )
+        # Tables differ in height; what is below them is to stay where it is.
+        height = max(decision_height(self.naming, v, own) for v, own in enumerate(net.parents))
+        self._charts[1].layout.min_height = f"{height:.0f}px"
+        self.on_click(renew, self._renew)
+        for v, dropdown in enumerate(self._dropdowns):
+            self.react(dropdown, lambda value, v=v: self.state.give(v, value))
+
+    def _make_dropdown(self, v: int) -> ipywidgets.Dropdown:
+        name = self.naming.variables[v]
+        values = [(words, k) for k, words in enumerate(self.naming.values[v])]
+        return ipywidgets.Dropdown(
+            options=[("drawn", None), *values],
+            value=None,
+            description=name,
+            tooltip=f"Let {name} be drawn, or give it a value",
+            style={"description_width": "initial"},
+            layout={"width": "max-content"},
+        )
+
+    def _renew(self) -> None:
+        self.state.renew(0 if self.state.seed is None else self.state.seed + 1)
+
+    def give(self, variable: str | int, value: int | str | None) -> None:
+        """What the dropdown of a variable does: give it a value, by number or name, or with None let it be drawn.
+
+        Raises:
+            ValueError: the variable or the value does not exist.
+        """
+        v = self.net.index(variable)
+        names = self.naming.values[v]
+        if isinstance(value, str) and value in names:
+            value = names.index(value)
+        if value is not None and not (type(value) is int and 0 <= value < len(names)):
+            raise ValueError(
+                f"{self.naming.variables[v]} can be 0 to {len(names) - 1}, {', '.join(names)}, "
+                f"or None for drawn, got {value!r}"
+            )
+        self._dropdowns[v].value = value
+
+    def restart(self) -> None:
+        for dropdown in self._dropdowns:
+            dropdown.value = None
+        self.state.restart()
+
+    # -- what the shell asks for ---------------------------------------------------------------------------------
+
+    def frame(self, step: int) -> WalkFrame:
+        return self.state.frame(step)
+
+    def drawings(self, frame: WalkFrame) -> list[Drawing]:
+        return [self._graph(frame), self._decision(frame)]
+
+    def _graph(self, frame: WalkFrame) -> Drawing:
+        decided = {d.variable: self.naming.values[d.variable][d.value] for d in frame.decisions}
+        given = {d.variable for d in frame.decisions if d.given}
+        words = {v: f"{name}, given" if v in given else name for v, name in decided.items()}
+        current = frame.decisions[-1].variable if frame.decisions else None
+        return draw_graph(self._layout, self.net, words, given=given, current=current)
+
+    def _decision(self, frame: WalkFrame) -> Drawing:
+        if not frame.decisions:
+            return draw_factors(self._factors(), "One factor for each variable:")
+        last = frame.decisions[-1]
+        return draw_decision(
+            self.naming,
+            last.variable,
+            self.net.parents[last.variable],
+            last.table,
+            last.row,
+            last.value,
+            last.u,
+            given=last.given,
+            ones_first=self._ones_first,
+        )
+
+    @property
+    def _ones_first(self) -> bool:
+        return self.net.conditional.num_params == 1
+
+    def _factors(self) -> list[str]:
+        """'p(Cloudy)', 'p(Rainy | Cloudy)', ..., in the order of drawing."""
+        order, parents = self.net.ordering.tolist(), self.net.parents
+        return [self.naming.conditional(v, parents[v]) for v in order]
+
+    def sentences(self, frame: WalkFrame) -> list[str]:
+        if not frame.decisions:
+            return [
+                f"Nothing is decided yet. Each of the {self.last} variables comes after its parents; "
+                "the row of its table that their values choose says how probable its values are."
+            ]
+        return [self._reason(frame.decisions[-1]), self._product(frame), self._remarks(frame)]
+
+    def _reason(self, last: Decision) -> str:
+        """Why the variable just decided has its value."""
+        v, naming = last.variable, self.naming
+        becomes = naming.says(v, last.value)
+        state = zip(self.net.parents[v], last.row, strict=True)
+        row = ", ".join(naming.says(w, value) for w, value in state)
+        where = f"{naming.variables[v]}{f', given {row}' if row else ''}"
+        if last.given:
+            p = f"{last.probability:.3f}"
+            return f"{where}: {becomes} was set by hand, not drawn; its probability is {p}."
+        if self._ones_first:
+            u, p = _told_apart(last.u, last.probs[1])
+            sign = "<" if last.value == 1 else "≥"
+            return f"{where}: u = {u} {sign} p({naming.values[v][1]}) = {p}, so {becomes}."
+        found = {k: (low, high) for k, low, high in shares(last.probs, False)}
+        low, high = found[last.value]
+        above, u = _told_apart(high, last.u)
+        below = f"{_told_apart(low, last.u)[0]} ≤ " if last.value > 0 else ""
+        return f"{where}: {below}u = {u} < {above}, the share of {naming.values[v][last.value]}, so {becomes}."
+
+    def _product(self, frame: WalkFrame) -> str:
+        factors = [f"{decision.probability:.4g}" for decision in frame.decisions]
+        if len(factors) > MOST_FACTORS:
+            factors = [*factors[:3], "…", *factors[3 - MOST_FACTORS :]]
+        whole = frame.step == self.last
+        p, log_p = ("p(x)", "log p(x)") if whole else ("p(so far)", "log p")
+        terms = [*factors, f"{frame.probability:.4g}"] if frame.step > 1 else factors
+        product = f"{' × '.join(terms[:-1])} = {terms[-1]}" if frame.step > 1 else terms[0]
+        number = f"{frame.log_prob:.3f}".replace("inf", "∞")
+        return f"{p} = {product}, {log_p} = {number} nats."
+
+    def _remarks(self, frame: WalkFrame) -> str:
+        noise = "given noise" if self.state.seed is None else f"noise of seed {self.state.seed}"
+        given = set(self.state.given)
+        if ancestral_set(self.net.parents, given) == given:
+            return f"Drawn with {noise}."
+        return (
+            f"Drawn with {noise}. A value set by hand changes what comes after it, not how its ancestors are drawn: "
+            "p(x | evidence) needs inference, as in net.query."
+        )
+
+    def caption(self, frame: WalkFrame) -> str:
+        if not frame.decisions:
+            return "step 0"
+        return f"step {frame.step}: {self.naming.variables[frame.decisions[-1].variable]}"
+
+    def strip_steps(self) -> list[int]:
+        """All steps but 0, or four from the first to the last."""
+        return sorted({1 + round((self.last - 1) * share / 3) for share in range(4)})
+
+    def strip(self, steps: Sequence[int] | None = None) -> Strip:
+        """Graph, table, draw and words at some steps, side by side, for a page without a kernel.
+
+        Args:
+            steps: up to four steps from the first decision to the last unless given.
+
+        Raises:
+            ValueError: no steps, or one that does not exist.
+        """
+        steps = self.strip_steps() if steps is None else steps
+        frames = [self.frame(self._checked(step)) for step in steps]
+        columns = []
+        for frame in frames:
+            graph, decision = self.drawings(frame)
+            told = self.sentences(frame)[:2]
+            columns.append([graph, decision, _paragraphs(told, max(graph.width, decision.width))])
+        captions = [self.caption(frame) for frame in frames]
+        alt = [
+            f"{caption}: {' '.join(self.sentences(frame)[:2])}"
+            for caption, frame in zip(captions, frames, strict=True)
+        ]
+        return strip(columns, captions, " ".join(alt))
+
+
+def _paragraphs(paragraphs: Sequence[str], width: float) -> Drawing:
+    """Text, broken at spaces where the width ends."""
+    lines: list[str] = []
+    for words in paragraphs:
+        line = ""
+        for word in words.split():
+            longer = f"{line} {word}" if line else word
+            if line and text_width(longer, 13) > width:
+                lines.append(line)
+                longer = word
+            line = longer
+        lines.append(line)
+    drawing = Drawing(width, 18 * len(lines) + 4, label=" ".join(paragraphs))
+    for number, line in enumerate(lines):
+        drawing.text(2, 14 + 18 * number, line, anchor="start", size=13)
+    return drawing
+
+
+def _told_apart(a: float, b: float) -> tuple[str, str]:
+    """Both numbers with three decimals, or with as many as it takes to show that they differ."""
+    for digits in range(3, 9):
+        texts = f"{a:.{digits}f}", f"{b:.{digits}f}"
+        if texts[0] != texts[1]:
+            break
+    return texts

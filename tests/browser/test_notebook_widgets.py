@@ -1,0 +1,64 @@
+"""The notebooks with charts to step through, as a student meets them: run all, press step, see the picture change."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from lab import LabPage, lab_page, running_lab
+from playwright.sync_api import Locator
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+WIDGETS = {"01_learning_a_generative_model.ipynb": 3, "02_bayes_nets_and_neural_models.ipynb": 2}
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def test_every_widget_steps(chromium: str, scratch: Path, tmp_path: Path) -> None:
+    """One JupyterLab for all notebooks: starting it takes most of the time."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    for name in WIDGETS:
+        shutil.copy(NOTEBOOKS / name, folder)
+    with running_lab(folder, scratch) as server, lab_page(chromium, server, 120) as lab:
+        for name, count in WIDGETS.items():
+            lab.open_notebook(name)
+            lab.run_all()
+            assert lab.outputs("error") == []
+            assert [out for out in lab.outputs("stream") if out["name"] == "stderr"] == []
+            found = walk_through(lab, tmp_path / Path(name).stem)
+            assert found == count
+
+
+def walk_through(lab: LabPage, pictures: Path) -> int:
+    """Step on by button and back by key in each widget of the open notebook; returns how many there are."""
+    pictures.mkdir()
+    widgets = lab.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .armodels-widget")
+    widgets.first.wait_for()
+    for index in range(widgets.count()):
+        step_and_return(lab, widgets.nth(index))
+        lab.screenshot(pictures / f"{index}.png")
+    return widgets.count()
+
+
+def step_and_return(lab: LabPage, widget: Locator) -> None:
+    widget.scroll_into_view_if_needed()
+    controls, views = widget.locator(".armodels-controls"), widget.locator(".armodels-views")
+    before, start = views.inner_html(), int(controls.get_attribute("data-drawn"))
+    widget.get_by_role("button", name="Step", exact=True).click()
+    wait_for_step(lab, controls, start + 1)
+    assert views.inner_html() != before
+    lab.page.keyboard.press("ArrowLeft")  # the focus is on the button
+    wait_for_step(lab, controls, start)
+    assert views.inner_html() == before
+    assert widget.locator(".armodels-error").is_hidden()
+
+
+def wait_for_step(lab: LabPage, controls: Locator, step: int) -> None:
+    """Wait until the kernel has drawn this step; the picture follows in the next frames."""
+    lab.page.wait_for_function(
+        "([element, step]) => element.dataset.drawn === String(step)",
+        arg=[controls.element_handle(), step],
+    )
+    lab.page.wait_for_timeout(300)
