@@ -51,7 +51,7 @@ class Decoder:
         if self.t >= self.model.num_variables:
             raise ValueError(f"all {self.t} variables are observed: there is no variable to take")
         self._check("x_t", x_t, ())
-        self.model.conditional.check_values(x_t)
+        self.model.conditional.check_values(x_t.unsqueeze(1), self._positions[self.t : self.t + 1])
         with torch.no_grad():
             self.step(x_t)
 
@@ -66,7 +66,7 @@ class Decoder:
         self._check("x", x, self.model.event_shape)
         known = self.model.ordering[: self._checked_step(t)]
         values = x.flatten(1)[:, known]
-        self.model.conditional.check_values(values)
+        self.model.conditional.check_values(values, known.tolist())
         self._fill(values, t)
 
     def rewind(self, t: int) -> None:

@@ -155,7 +155,7 @@ def _completion(
         raise ValueError(
             f"observed and mask must hold {n} events, got {len(observed)} and {len(mask)}"
         )
-    model.conditional.check_values(observed[mask])
+    model._check_values(observed.masked_fill(~mask, 0))
     return observed.flatten(1).clone(), mask.flatten(1).clone()
 
 

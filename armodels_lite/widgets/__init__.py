@@ -9,6 +9,8 @@ Importing this package loads ipywidgets and matplotlib; `import armodels_lite` d
 from .bernoulli_likelihood import BernoulliLikelihood
 from .grid import PixelGrid
 from .histogram_bins import HistogramBins
+from .network_view import network_figure
+from .network_walk import NetworkWalk
 from .pixel_sampler import PixelSampler
 from .sampler_state import SamplerState
 from .stepper import Controls, Stepper
@@ -18,9 +20,11 @@ __all__ = [
     "BernoulliLikelihood",
     "Controls",
     "HistogramBins",
+    "NetworkWalk",
     "PixelGrid",
     "PixelSampler",
     "SamplerState",
     "Stepper",
     "TwoKLs",
+    "network_figure",
 ]

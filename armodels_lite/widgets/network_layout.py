@@ -117,7 +117,7 @@ def _uncrossed(layers: list[list[Node]], links: list[tuple[Node, Node]]) -> list
                 node: [place[a if down else b] for a, b in links if node == (b if down else a)]
                 for node in layer
             }
-            layer.sort(key=lambda n: sum(near[n]) / len(near[n]) if near[n] else place[n])  # noqa: B023
+            layer.sort(key=lambda n: sum(near[n]) / len(near[n]) if near[n] else place[n])
         crossings = _crossings(layers, links)
         if crossings < fewest:
             best, fewest = layers, crossings

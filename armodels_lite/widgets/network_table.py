@@ -9,7 +9,7 @@ import numpy as np
 from .network_view import Naming, polygon
 from .svg import ACCENT, QUIET, Drawing, text_width
 
-__all__ = ["decision_height", "draw_decision", "draw_factors", "shares"]
+__all__ = ["draw_decision", "draw_factors", "shares"]
 
 SMALL, LINE, PAD = 13, 20, 14  # pixels: size of letters, height of a row, between columns
 MARK = 20  # the column of the arrow at the row in use
@@ -42,12 +42,9 @@ def draw_decision(
         ones_first: see `shares`.
     """
     cells, used, chosen = _cells(naming, v, parents, table, row, value)
-    widths = [
-        max(text_width(words, SMALL) for words in column) + PAD
-        for column in zip(*cells, strict=True)
-    ]
+    widths = _widths(cells)
     title = naming.conditional(v, parents)
-    width = max(NARROWEST, MARK + sum(widths), min(text_width(title), 420.0))
+    width = max(NARROWEST, MARK + sum(widths) + 2, min(text_width(title), 420.0))
     height = 26 + LINE * len(cells) + 30
     probs = table[tuple(row)]
     told = ", ".join(f"{p:.3f} for {n}" for p, n in zip(probs, naming.values[v], strict=True))
@@ -59,12 +56,6 @@ def draw_decision(
     _draw_cells(drawing, cells, widths, used, chosen, len(parents))
     _draw_interval(drawing, height, naming.values[v], shares(probs, ones_first), value, u, given)
     return drawing
-
-
-def decision_height(naming: Naming, v: int, parents: Sequence[int]) -> float:
-    """The height of a variable's `draw_decision`, at most."""
-    rows = int(np.prod([len(naming.values[w]) for w in parents]))
-    return 56 + LINE * (1 + (rows if rows <= MOST_ROWS else MOST_ROWS + 2)) + INTERVAL
 
 
 def shares(probs: np.ndarray, ones_first: bool) -> list[tuple[int, float, float]]:
@@ -145,6 +136,19 @@ def _short(words: str) -> str:
     return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
 
 
+def _widths(cells: Sequence[Sequence[str]]) -> list[float]:
+    """Of the columns. A note of rows left out may run across several."""
+    lines = [line for line in cells if not _is_note(line)]
+    return [
+        max(text_width(words, SMALL) for words in column) + PAD
+        for column in zip(*lines, strict=True)
+    ]
+
+
+def _is_note(line: Sequence[str]) -> bool:
+    return len(line) > 1 and not any(line[1:])
+
+
 def _draw_cells(
     drawing: Drawing,
     cells: Sequence[Sequence[str]],
@@ -166,14 +170,12 @@ def _draw_cells(
             this = number == used and column == chosen
             if this:
                 drawing.rect((left, top), width, LINE, "none", stroke=ACCENT, stroke_width=2.5)
-            # A note of rows left out is wider than its column; it stands at the left edge, across all of them.
-            note = words.startswith("(") and column == 0 and not any(line[1:])
-            place, anchor = (left + 6, "start") if note else (left + width / 2, "middle")
-            colour = QUIET if note else "currentColor"
             bold = number == 0 or this
-            drawing.text(
-                place, top + 15, words, anchor=anchor, bold=bold, size=SMALL, colour=colour
-            )
+            place = left + width / 2
+            if _is_note(line):
+                drawing.text(left + 6, top + 15, words, anchor="start", size=SMALL, colour=QUIET)
+            else:
+                drawing.text(place, top + 15, words, bold=bold, size=SMALL)
             left += width
     drawing.line((MARK, 26 + LINE), (right, 26 + LINE), QUIET)
     if names:
@@ -206,7 +208,7 @@ def _draw_interval(
         words = _short(names[k])
         if x(end) - x(start) > text_width(words, SMALL) + 4:
             colour = "#000000" if k == value else "currentColor"
-            place = (x(start) + x(end)) / 2
+            place = _beside(x(u), x(start), x(end), text_width(words, SMALL))
             drawing.text(place, high + 22, words, colour=colour, bold=k == value, size=SMALL)
         if end < 1:
             drawing.line((x(end), high), (x(end), low + 5), width=1.5)
@@ -216,6 +218,15 @@ def _draw_interval(
     drawing.line((x(u), high - 8), (x(u), low + 8), colour, width=3, dashed=given)
     drawing.text(drawing.inside(x(u), words), high - 13, words, bold=not given)
     _draw_bounds(drawing, low + 22, [(x(end), end) for _, _, end in parts], x(0))
+
+
+def _beside(tick: float, start: float, end: float, width: float) -> float:
+    """The middle of a share, or of the larger part of it beside the tick if there words would meet the tick."""
+    middle = (start + end) / 2
+    if abs(tick - middle) > width / 2 + 4 or not start < tick < end:
+        return middle
+    low, high = max((start, tick), (tick, end), key=lambda part: part[1] - part[0])
+    return (low + high) / 2 if high - low > width + 8 else middle
 
 
 def _draw_bounds(

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..models.bayes_net import BayesNet
+from .cutting import Point
 from .network_layout import Layout, layered, placed
 from .svg import ACCENT, QUIET, Drawing, text_width
 
@@ -15,7 +16,7 @@ __all__ = ["Naming", "draw_graph", "make_layout", "network_figure", "polygon"]
 Variable = str | int
 SMALL, LINE = 13, 17  # pixels: size of letters, distance of lines
 LONGEST_NAME, NAME_LINES = 14, 2  # letters of a line in a box, and lines
-ARROW = 9  # pixels
+ARROW, CORNER = 9, 18  # pixels: of an arrowhead, and of an arrow's bend to either side
 
 
 class Naming:
@@ -81,7 +82,7 @@ def _by_variable(
 
 def network_figure(
     net: BayesNet,
-    positions: Sequence[tuple[float, float]] | None = None,
+    positions: Sequence[Point] | None = None,
     *,
     given: Mapping[Variable, int] | Iterable[Variable] | Variable = (),
     values: Mapping[Variable, int | str] | None = None,
@@ -128,7 +129,7 @@ def _value_name(naming: Naming, v: int, value: int) -> str:
 
 def make_layout(
     net: BayesNet,
-    positions: Sequence[tuple[float, float]] | None = None,
+    positions: Sequence[Point] | None = None,
     words: Iterable[str] = (),
 ) -> Layout:
     """The layout of a net whose boxes have room for a name and, if there are any, for each of the words below it."""
@@ -166,7 +167,7 @@ def draw_graph(
     return drawing
 
 
-def _draw_arrow(drawing: Drawing, route: Sequence[tuple[float, float]], *, strong: bool) -> None:
+def _draw_arrow(drawing: Drawing, route: Sequence[Point], *, strong: bool) -> None:
     colour, width = (ACCENT, 3.0) if strong else (QUIET, 1.6)
     (x0, y0), (x, y) = route[-2:]
     length = math.hypot(x - x0, y - y0) or 1.0
@@ -174,7 +175,7 @@ def _draw_arrow(drawing: Drawing, route: Sequence[tuple[float, float]], *, stron
     size = ARROW + width
     base = (x - size * along[0], y - size * along[1])
     wing = (-along[1] * size * 0.45, along[0] * size * 0.45)
-    drawing.polyline([*route[:-1], base], colour, width=width)
+    drawing.polyline(_rounded([*route[:-1], base]), colour, width=width)
     corners = [
         (x, y),
         (base[0] + wing[0], base[1] + wing[1]),
@@ -183,7 +184,27 @@ def _draw_arrow(drawing: Drawing, route: Sequence[tuple[float, float]], *, stron
     polygon(drawing, corners, colour)
 
 
-def polygon(drawing: Drawing, corners: Iterable[tuple[float, float]], colour: str) -> None:
+def _rounded(route: Sequence[Point]) -> list[Point]:
+    """The same way with its corners rounded, by a parabola from one side to the other."""
+    points = [route[0]]
+    for before, corner, after in zip(route, route[1:], route[2:], strict=False):
+        start, end = (_towards(corner, other) for other in (before, after))
+        for share in (0, 0.25, 0.5, 0.75, 1):
+            weights = ((1 - share) ** 2, 2 * share * (1 - share), share**2)
+            corners = zip(start, corner, end, strict=True)
+            points.append(
+                tuple(sum(w * c for w, c in zip(weights, at, strict=True)) for at in corners)
+            )
+    return [*points, route[-1]]
+
+
+def _towards(corner: Point, other: Point) -> Point:
+    """A point on the way from a corner, at most half of it."""
+    share = min(0.5, CORNER / max(math.dist(corner, other), 1e-9))
+    return tuple(a + share * (b - a) for a, b in zip(corner, other, strict=True))
+
+
+def polygon(drawing: Drawing, corners: Iterable[Point], colour: str) -> None:
     """A filled shape without an outline."""
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
     drawing.parts.append(f'<polygon points="{path}" fill="{colour}"/>')

@@ -6,158 +6,24 @@ values choose, and the uniform number against the probabilities of that row; in 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import ipywidgets
-import numpy as np
-import torch
 from torch import Tensor
 
-from ..distributions import uniform_noise
 from ..dseparation import ancestral_set
 from ..models.bayes_net import BayesNet
-from ..sampling import check_noise
 from .chart_stepper import ChartStepper
-from .network_table import decision_height, draw_decision, draw_factors, shares
+from .network_state import Decision, NetworkState, WalkFrame
+from .network_table import draw_decision, draw_factors, shares
 from .network_view import Naming, draw_graph, make_layout
 from .svg import Drawing, Strip, strip, text_width
 
-__all__ = ["Decision", "NetworkState", "NetworkWalk", "WalkFrame"]
+__all__ = ["NetworkWalk"]
 
 MOST_FACTORS = 10  # of a product written out
-
-
-@dataclass(frozen=True, eq=False)
-class Decision:
-    """How one variable got its value.
-
-    Attributes:
-        variable: its position.
-        row: the values of its parents.
-        table: its probabilities (K_p1, ..., K_pm, K_v), float64.
-        u: the uniform noise in (0, 1).
-        value: its value.
-        given: whether the value was given by hand; u then played no part.
-    """
-
-    variable: int
-    row: tuple[int, ...]
-    table: np.ndarray
-    u: float
-    value: int
-    given: bool
-
-    @property
-    def probs(self) -> np.ndarray:
-        """The row of the table in use, (K_v,) float64."""
-        return self.table[self.row]
-
-    @property
-    def probability(self) -> float:
-        """Of the value, given the parents."""
-        return float(self.probs[self.value])
-
-
-@dataclass(frozen=True, eq=False)
-class WalkFrame:
-    """The variables decided after some steps, in the order of drawing."""
-
-    decisions: tuple[Decision, ...]
-
-    @property
-    def step(self) -> int:
-        return len(self.decisions)
-
-    @property
-    def probability(self) -> float:
-        """Of what is decided: the product of the factors so far. 1 when nothing is."""
-        return math.prod(decision.probability for decision in self.decisions)
-
-    @property
-    def log_prob(self) -> float:
-        """The sum of the logarithms, in nats; -inf if a factor is 0."""
-        factors = [decision.probability for decision in self.decisions]
-        return math.fsum(map(math.log, factors)) if all(factors) else -math.inf
-
-
-class NetworkState:
-    """One event of a Bayes net, drawn variable by variable: no widget, no drawing.
-
-    The values are those of `net.sample(noise=state.noise)`, with those given as `observed` and `mask` there.
-
-    Args:
-        net: a Bayes net.
-        noise: (1, D) or (D,), floats in (0, 1), by position; made from `seed` unless given.
-        seed: the noise is that of `net.sample(1, generator=torch.Generator().manual_seed(seed))`.
-
-    Raises:
-        TypeError: net is no BayesNet.
-        ValueError: noise or seed do not fit.
-    """
-
-    def __init__(self, net: BayesNet, *, noise: Tensor | None = None, seed: int = 0) -> None:
-        if not isinstance(net, BayesNet):
-            raise TypeError(f"net must be an ar.BayesNet, got {type(net).__name__}")
-        self.net = net
-        self.seed: int | None = None
-        self.given: dict[int, int] = {}
-        if noise is None:
-            self.renew(seed)
-        else:
-            if isinstance(noise, Tensor) and noise.shape == net.event_shape:
-                noise = noise.unsqueeze(0)
-            self.noise = check_noise(net, 1, noise, None)
-            self.restart()
-
-    def frame(self, step: int) -> WalkFrame:
-        """After a step, 0 to D."""
-        return WalkFrame(self._decisions[:step])
-
-    @property
-    def x(self) -> Tensor:
-        """The whole event (1, D), of the net's dtype."""
-        return self._x.clone()
-
-    def renew(self, seed: int) -> None:
-        """Other noise; values given stay. ValueError for a seed that is no int from 0 to 2^64 - 1."""
-        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**64:
-            raise ValueError(f"seed must be an int from 0 to 2^64 - 1, got {seed!r}")
-        generator = torch.Generator().manual_seed(seed)
-        noise = uniform_noise((1, *self.net.event_shape), generator=generator)
-        self.seed, self.noise = seed, noise.to(self.net.device)
-        self.restart()
-
-    def give(self, v: int, value: int | None) -> None:
-        """Give variable v a value, or with None let it be drawn again."""
-        if value is None:
-            self.given.pop(v, None)
-        else:
-            self.given[v] = value
-        self.restart()
-
-    def restart(self) -> None:
-        """Draw everything anew, from the net as it is now, with the same noise and the same values given."""
-        net = self.net
-        observed = torch.zeros(1, net.num_variables, dtype=net.event_dtype, device=net.device)
-        mask = torch.zeros_like(observed, dtype=torch.bool)
-        for v, value in self.given.items():
-            observed[0, v], mask[0, v] = value, True
-        self._x = net.sample(noise=self.noise, observed=observed, mask=mask)
-        values, noise = [int(value) for value in self._x[0]], self.noise[0].tolist()
-        self._decisions = tuple(
-            Decision(
-                v,
-                tuple(values[w] for w in net.parents[v]),
-                net.table(v).cpu().numpy(),
-                noise[v],
-                values[v],
-                v in self.given,
-            )
-            for v in net.ordering.tolist()
-        )
+DRAWN = -1  # what a dropdown holds for a variable that is drawn: to ipywidgets None means that nothing is chosen
+STRIP_WIDTH = 1250  # pixels of a strip's frames, beyond which they would be too small on a page
 
 
 class NetworkWalk(ChartStepper):
@@ -180,6 +46,7 @@ class NetworkWalk(ChartStepper):
 
     Source: M. Henrion, "Propagating Uncertainty in Bayesian Networks by Probabilistic Logic Sampling" (1988).
 
+    >>> import torch
     >>> net = BayesNet((2,), parents=[[], [0]], names=["rain", "wet"])
     >>> net = net.set_table("rain", 0.2).set_table("wet", [0.1, 0.9])
     >>> walk = NetworkWalk(net, noise=torch.tensor([0.15, 0.95]))
@@ -218,18 +85,19 @@ class NetworkWalk(ChartStepper):
             interval=1500,
         )
         # Tables differ in height; what is below them is to stay where it is.
-        height = max(decision_height(self.naming, v, own) for v, own in enumerate(net.parents))
+        decided = [self.frame(step) for step in range(1, self.last + 1)]
+        height = max(self._decision(frame).height for frame in decided)
         self._charts[1].layout.min_height = f"{height:.0f}px"
         self.on_click(renew, self._renew)
         for v, dropdown in enumerate(self._dropdowns):
-            self.react(dropdown, lambda value, v=v: self.state.give(v, value))
+            self.react(dropdown, lambda value, v=v: self._set(v, value))
 
     def _make_dropdown(self, v: int) -> ipywidgets.Dropdown:
         name = self.naming.variables[v]
         values = [(words, k) for k, words in enumerate(self.naming.values[v])]
         return ipywidgets.Dropdown(
-            options=[("drawn", None), *values],
-            value=None,
+            options=[("drawn", DRAWN), *values],
+            value=DRAWN,
             description=name,
             tooltip=f"Let {name} be drawn, or give it a value",
             style={"description_width": "initial"},
@@ -238,6 +106,9 @@ class NetworkWalk(ChartStepper):
 
     def _renew(self) -> None:
         self.state.renew(0 if self.state.seed is None else self.state.seed + 1)
+
+    def _set(self, v: int, value: int) -> None:
+        self.state.give(v, None if value == DRAWN else value)
 
     def give(self, variable: str | int, value: int | str | None) -> None:
         """What the dropdown of a variable does: give it a value, by number or name, or with None let it be drawn.
@@ -254,11 +125,11 @@ class NetworkWalk(ChartStepper):
                 f"{self.naming.variables[v]} can be 0 to {len(names) - 1}, {', '.join(names)}, "
                 f"or None for drawn, got {value!r}"
             )
-        self._dropdowns[v].value = value
+        self._dropdowns[v].value = DRAWN if value is None else value
 
     def restart(self) -> None:
         for dropdown in self._dropdowns:
-            dropdown.value = None
+            dropdown.value = DRAWN
         self.state.restart()
 
     # -- what the shell asks for ---------------------------------------------------------------------------------
@@ -356,14 +227,17 @@ class NetworkWalk(ChartStepper):
         return f"step {frame.step}: {self.naming.variables[frame.decisions[-1].variable]}"
 
     def strip_steps(self) -> list[int]:
-        """All steps but 0, or four from the first to the last."""
-        return sorted({1 + round((self.last - 1) * share / 3) for share in range(4)})
+        """Up to four steps, as many as are legible side by side; the last among them."""
+        drawings = (self._graph(self.frame(0)), self._decision(self.frame(self.last)))
+        width = max(drawing.width for drawing in drawings)
+        count = min(4, max(2, int(STRIP_WIDTH / width)), self.last)
+        return [round(self.last * (k + 1) / count) for k in range(count)]
 
     def strip(self, steps: Sequence[int] | None = None) -> Strip:
         """Graph, table, draw and words at some steps, side by side, for a page without a kernel.
 
         Args:
-            steps: up to four steps from the first decision to the last unless given.
+            steps: up to four steps, the last among them, unless given.
 
         Raises:
             ValueError: no steps, or one that does not exist.
@@ -388,7 +262,8 @@ def _paragraphs(paragraphs: Sequence[str], width: float) -> Drawing:
     lines: list[str] = []
     for words in paragraphs:
         line = ""
-        for word in words.split():
+        # An equation is not broken at the end of a line.
+        for word in words.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}").split(" "):
             longer = f"{line} {word}" if line else word
             if line and text_width(longer, 13) > width:
                 lines.append(line)

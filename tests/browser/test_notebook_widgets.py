@@ -44,7 +44,7 @@ def walk_through(lab: LabPage, pictures: Path) -> int:
 
 def step_and_return(lab: LabPage, widget: Locator) -> None:
     widget.scroll_into_view_if_needed()
-    controls, views = widget.locator(".armodels-controls"), widget.locator(".armodels-views")
+    controls, views = widget.locator(".armodels-controls"), widget.locator(".armodels-views").first
     before, start = views.inner_html(), int(controls.get_attribute("data-drawn"))
     widget.get_by_role("button", name="Step", exact=True).click()
     wait_for_step(lab, controls, start + 1)
