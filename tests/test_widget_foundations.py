@@ -290,7 +290,7 @@ def test_words_of_the_bernoulli_widget() -> None:
 
 def test_k_follows_n_and_reset_restores_both() -> None:
     widget = BernoulliLikelihood(n=10, k=7, start=30)
-    n, k = find(widget, "n, draws"), find(widget, "k, ones")
+    n, k = find(widget, "n, throws"), find(widget, "k, ones")
     n.value = 4
     assert (k.max, k.value, widget.n, widget.k) == (4, 4, 4, 4) and "n = 4, k = 4" in words(widget)
     n.value = 60

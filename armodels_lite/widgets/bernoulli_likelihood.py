@@ -1,4 +1,4 @@
-"""The likelihood of a coin's p after k heads in n tosses, its logarithm and the slope that leads to k / n.
+"""The likelihood of a coin's p after k ones in n throws, its logarithm and the slope that leads to k / n.
 
 A frame is one p: `likelihood_frame` computes the numbers, `likelihood_chart` and `log_likelihood_chart` draw them.
 """
@@ -27,12 +27,12 @@ __all__ = [
 DROP = 1.92
 DEPTH = 9.0  # nats that the logarithm's chart reaches below the top
 GRID = [i / 400 for i in range(401)]
-MOST_TOSSES = 100
+MOST_THROWS = 100
 
 
 @dataclass(frozen=True)
 class LikelihoodFrame:
-    """What k ones in n draws say about a probability p.
+    """What k ones in n throws say about a probability p.
 
     Attributes:
         n, k, p: the data and the probability tried.
@@ -142,7 +142,7 @@ def likelihood_chart(frame: LikelihoodFrame) -> Chart:
     chart = Chart(
         (0, 1),
         (0, high),
-        label=f"likelihood of p for {frame.k} ones in {frame.n} draws; p = {frame.p:.2f} is marked",
+        label=f"likelihood of p for {frame.k} ones in {frame.n} throws; p = {frame.p:.2f} is marked",
         x_label="p",
         y_label="L(p)" + (f", in units of 10{_superscript(exponent)}" if exponent else ""),
         y_ticks={value: f"{value:g}" for value in nice_ticks(0, high, 4)},
@@ -165,7 +165,7 @@ def log_likelihood_chart(frame: LikelihoodFrame) -> Chart:
         ),
         x_label="p",
         y_label="log L(p), nats",
-        legend={"log-likelihood": BLUE, "tangent": ACCENT},
+        legend={"log-likelihood": BLUE, "tangent": ACCENT, "95%": FILL},
     )
     chart.band(frame.low, frame.high, FILL)
     chart.level(frame.top - DROP)
@@ -204,7 +204,7 @@ def sentences(frame: LikelihoodFrame) -> list[str]:
     if frame.k in (0, frame.n):
         error += (
             f" Misleading here: with k = {'0' if frame.k == 0 else 'n'} the top lies at the end of the range, where "
-            "the slope is not 0, so the score equation does not apply; the interval shows what is still open."
+            "the slope is not 0, so setting the slope to 0 does not find it; the interval shows what is still open."
         )
     return [now, best, error]
 
@@ -245,10 +245,10 @@ def _superscript(number: int) -> str:
 
 
 class BernoulliLikelihood(ChartStepper):
-    """A slider for p, and sliders for the data: k ones in n draws. A step is one percent of p.
+    """A slider for p, and sliders for the data: k ones in n throws. A step is one percent of p.
 
     Args:
-        n: number of draws, 1 to 100.
+        n: number of throws, 1 to 100.
         k: number of ones among them, 0 to n.
         start: the p to begin with, in percent.
 
@@ -264,16 +264,16 @@ class BernoulliLikelihood(ChartStepper):
 
     def __init__(self, n: int = 10, k: int = 7, *, start: int = 50) -> None:
         _check_counts(n, k)
-        if n > MOST_TOSSES:
-            raise ValueError(f"n must be at most {MOST_TOSSES}, got {n}")
+        if n > MOST_THROWS:
+            raise ValueError(f"n must be at most {MOST_THROWS}, got {n}")
         self.n, self.k = n, k
         self._first = n, k
         self._n = ipywidgets.IntSlider(
             n,
             min=1,
-            max=MOST_TOSSES,
-            description="n, draws",
-            tooltip="How often the coin was tossed",
+            max=MOST_THROWS,
+            description="n, throws",
+            tooltip="How often the coin was thrown",
             style={"description_width": "initial"},
         )
         self._k = ipywidgets.IntSlider(
@@ -290,6 +290,7 @@ class BernoulliLikelihood(ChartStepper):
             start=start,
             options=[self._n, self._k],
             label="p, percent",
+            readouts=[f"p = {percent / 100:.2f}" for percent in range(101)],
             jump=10,
             interval=100,
         )

@@ -71,7 +71,7 @@ function render({ model, el }) {
   // JupyterLab must not take the arrow keys for moving between cells.
   root.setAttribute("data-lm-suppress-shortcuts", "true");
 
-  const reset = button("Reset", "Back to the start, with changes undone", () => model.send({ action: "reset" }));
+  const reset = button("Reset", "To step 0, with other changes undone", () => model.send({ action: "reset" }));
   const back = button("Back", "One step back (left arrow)", () => go(model, model.get("step") - 1));
   const play = button("Play", "Go on by itself (space)", () => setPlaying(model, !model.get("playing")));
   const step = button("Step", "One step on (right arrow)", () => go(model, model.get("step") + 1));
@@ -90,12 +90,13 @@ function render({ model, el }) {
 
   const update = () => {
     const [now, last, label] = [model.get("step"), model.get("last"), model.get("label")];
+    const words = model.get("readouts")[now] ?? `${label} ${now} of ${last}`;
     slider.max = last;
     slider.value = now;
     slider.title = `${label} 0 to ${last}`;
     slider.setAttribute("aria-label", label);
-    slider.setAttribute("aria-valuetext", `${label} ${now} of ${last}`);
-    readout.textContent = `${label} ${now} of ${last}`;
+    slider.setAttribute("aria-valuetext", words);
+    readout.textContent = words;
     play.textContent = model.get("playing") ? "Pause" : "Play";
     // Not `disabled`: that would take the focus, and the keys with it, from a button that was just pressed.
     back.setAttribute("aria-disabled", String(now === 0));

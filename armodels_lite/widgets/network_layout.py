@@ -16,7 +16,7 @@ from .cutting import Point, cut
 
 __all__ = ["Layout", "layered", "placed"]
 
-MARGIN, GAP, LEVEL = 8, 26, 48  # around everything, between boxes of a layer, between layers
+MARGIN, GAP, LEVEL = 8, 20, 48  # around everything, between boxes of a layer, between layers
 LANE = 14  # the width that an arrow takes where it skips a layer
 SWEEPS = 12
 CANVAS = (360.0, 260.0)  # for positions that the caller chose; larger where boxes would overlap

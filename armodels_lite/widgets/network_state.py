@@ -80,7 +80,7 @@ class NetworkState:
         seed: the noise is that of `net.sample(1, generator=torch.Generator().manual_seed(seed))`.
 
     Raises:
-        TypeError: net is no BayesNet.
+        TypeError: net is no BayesNet, or noise no tensor.
         ValueError: noise or seed do not fit.
     """
 
@@ -93,9 +93,7 @@ class NetworkState:
         if noise is None:
             self.renew(seed)
         else:
-            if isinstance(noise, Tensor) and noise.shape == net.event_shape:
-                noise = noise.unsqueeze(0)
-            self.noise = check_noise(net, 1, noise, None)
+            self.noise = check_noise(net, 1, _one_event(noise, net.num_variables), None)
             self.restart()
 
     def frame(self, step: int) -> WalkFrame:
@@ -144,3 +142,14 @@ class NetworkState:
             )
             for v in net.ordering.tolist()
         )
+
+
+def _one_event(noise: Tensor, size: int) -> Tensor:
+    """The noise with a batch axis of 1 if it had none."""
+    if not isinstance(noise, Tensor):
+        raise TypeError(f"noise must be a torch.Tensor, got {type(noise).__name__}")
+    if tuple(noise.shape) not in ((size,), (1, size)):
+        raise ValueError(
+            f"noise for one event has shape {(1, size)} or {(size,)}, got {tuple(noise.shape)}"
+        )
+    return noise.reshape(1, size)

@@ -14,7 +14,7 @@ __all__ = ["draw_decision", "draw_factors", "shares"]
 SMALL, LINE, PAD = 13, 20, 14  # pixels: size of letters, height of a row, between columns
 MARK = 20  # the column of the arrow at the row in use
 MOST_ROWS, MOST_COLUMNS = 8, 6  # of a larger table the part around the row in use
-LONGEST = 16  # letters of a name in a cell
+LONGEST = 14  # letters of a name in a cell
 NARROWEST, INTERVAL = 300.0, 92.0  # width of the drawing, height of its lower part
 
 
@@ -44,7 +44,7 @@ def draw_decision(
     cells, used, chosen = _cells(naming, v, parents, table, row, value)
     widths = _widths(cells)
     title = naming.conditional(v, parents)
-    width = max(NARROWEST, MARK + sum(widths) + 2, min(text_width(title), 420.0))
+    width = max(NARROWEST, MARK + sum(widths) + 2, min(text_width(title), 380.0))
     height = 26 + LINE * len(cells) + 30
     probs = table[tuple(row)]
     told = ", ".join(f"{p:.3f} for {n}" for p, n in zip(probs, naming.values[v], strict=True))
@@ -77,7 +77,7 @@ def draw_factors(lines: Sequence[str], title: str) -> Drawing:
     """Lines of text below a title, at most a dozen."""
     if len(lines) > 12:
         lines = [*lines[:11], f"… and {len(lines) - 11} more"]
-    width = max(NARROWEST, *(min(text_width(words), 440.0) for words in [title, *lines]))
+    width = max(NARROWEST, *(min(text_width(words), 380.0) for words in [title, *lines]))
     drawing = Drawing(width, 34 + LINE * len(lines), label=f"{title} {' '.join(lines)}")
     drawing.text(2, 16, title, anchor="start", bold=True)
     for number, words in enumerate(lines):
@@ -133,7 +133,7 @@ def _window(count: int, chosen: int, most: int) -> range:
 
 
 def _short(words: str) -> str:
-    return words if len(words) <= LONGEST else words[: LONGEST - 1] + "…"
+    return words if len(words) <= LONGEST else words[: LONGEST - 1].rstrip() + "…"
 
 
 def _widths(cells: Sequence[Sequence[str]]) -> list[float]:

@@ -15,7 +15,7 @@ __all__ = ["Naming", "draw_graph", "make_layout", "network_figure", "polygon"]
 
 Variable = str | int
 SMALL, LINE = 13, 17  # pixels: size of letters, distance of lines
-LONGEST_NAME, NAME_LINES = 14, 2  # letters of a line in a box, and lines
+LONGEST_NAME, NAME_LINES = 12, 2  # letters of a line in a box, and lines
 ARROW, CORNER = 9, 18  # pixels: of an arrowhead, and of an arrow's bend to either side
 
 

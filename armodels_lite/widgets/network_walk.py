@@ -51,9 +51,8 @@ class NetworkWalk(ChartStepper):
     >>> net = net.set_table("rain", 0.2).set_table("wet", [0.1, 0.9])
     >>> walk = NetworkWalk(net, noise=torch.tensor([0.15, 0.95]))
     >>> walk.step = 2
-    >>> print(*walk.sentences(walk.frame(2))[:2], sep="\\n")
-    wet, given rain = yes: u = 0.950 ≥ p(yes) = 0.900, so wet = no.
-    p(x) = 0.2 × 0.1 = 0.02, log p(x) = -3.912 nats.
+    >>> print(walk.sentences(walk.frame(2))[0])
+    wet, given rain = yes: u = 0.950 ≥ p(yes) = 0.900, so wet = no. p(x) = 0.2 × 0.1 = 0.02, log p(x) = -3.912 nats.
     >>> walk.give("wet", "yes")
     >>> round(walk.frame(2).probability, 6)
     0.18
@@ -142,7 +141,7 @@ class NetworkWalk(ChartStepper):
 
     def _graph(self, frame: WalkFrame) -> Drawing:
         decided = {d.variable: self.naming.values[d.variable][d.value] for d in frame.decisions}
-        given = {d.variable for d in frame.decisions if d.given}
+        given = set(self.state.given)  # outlined from the start, named when their turn comes
         words = {v: f"{name}, given" if v in given else name for v, name in decided.items()}
         current = frame.decisions[-1].variable if frame.decisions else None
         return draw_graph(self._layout, self.net, words, given=given, current=current)
@@ -173,12 +172,16 @@ class NetworkWalk(ChartStepper):
         return [self.naming.conditional(v, parents[v]) for v in order]
 
     def sentences(self, frame: WalkFrame) -> list[str]:
+        return [" ".join(self._told(frame)), self._remarks()]
+
+    def _told(self, frame: WalkFrame) -> list[str]:
+        """What was just decided and why, and the product so far."""
         if not frame.decisions:
             return [
                 f"Nothing is decided yet. Each of the {self.last} variables comes after its parents; "
                 "the row of its table that their values choose says how probable its values are."
             ]
-        return [self._reason(frame.decisions[-1]), self._product(frame), self._remarks(frame)]
+        return [self._reason(frame.decisions[-1]), self._product(frame)]
 
     def _reason(self, last: Decision) -> str:
         """Why the variable just decided has its value."""
@@ -211,7 +214,7 @@ class NetworkWalk(ChartStepper):
         number = f"{frame.log_prob:.3f}".replace("inf", "∞")
         return f"{p} = {product}, {log_p} = {number} nats."
 
-    def _remarks(self, frame: WalkFrame) -> str:
+    def _remarks(self) -> str:
         noise = "given noise" if self.state.seed is None else f"noise of seed {self.state.seed}"
         given = set(self.state.given)
         if ancestral_set(self.net.parents, given) == given:
@@ -247,11 +250,11 @@ class NetworkWalk(ChartStepper):
         columns = []
         for frame in frames:
             graph, decision = self.drawings(frame)
-            told = self.sentences(frame)[:2]
+            told = self._told(frame)
             columns.append([graph, decision, _paragraphs(told, max(graph.width, decision.width))])
         captions = [self.caption(frame) for frame in frames]
         alt = [
-            f"{caption}: {' '.join(self.sentences(frame)[:2])}"
+            f"{caption}: {self.sentences(frame)[0]}"
             for caption, frame in zip(captions, frames, strict=True)
         ]
         return strip(columns, captions, " ".join(alt))
@@ -265,7 +268,8 @@ def _paragraphs(paragraphs: Sequence[str], width: float) -> Drawing:
         # An equation is not broken at the end of a line.
         for word in words.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}").split(" "):
             longer = f"{line} {word}" if line else word
-            if line and text_width(longer, 13) > width:
+            # Most letters are narrower than `text_width` allows for: a line of many may be a little longer.
+            if line and text_width(longer, 13) > 1.1 * width:
                 lines.append(line)
                 longer = word
             line = longer

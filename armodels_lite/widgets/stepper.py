@@ -41,6 +41,7 @@ class Controls(anywidget.AnyWidget):
         playing: whether the browser goes on by itself, a step every `interval` milliseconds.
         error: shown as an alert unless empty.
         label: what a step is called, for screen readers and beside the slider.
+        readouts: what stands beside the slider at each step; "label step of last" where the list ends.
     """
 
     _esm = (ASSETS / "controls.js").read_text(encoding="utf-8")
@@ -54,6 +55,7 @@ class Controls(anywidget.AnyWidget):
     playing = traitlets.Bool(False).tag(sync=True)
     error = traitlets.Unicode("").tag(sync=True)
     label = traitlets.Unicode("step").tag(sync=True)
+    readouts = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
 
 class Stepper(ipywidgets.VBox):
@@ -67,6 +69,7 @@ class Stepper(ipywidgets.VBox):
         label: what a step is called.
         jump: steps that page up and page down go.
         interval: milliseconds between steps while playing.
+        readouts: see `Controls`.
 
     Raises:
         ValueError: `last` or `interval` is no positive int, or `start` is not in 0..last.
@@ -82,10 +85,13 @@ class Stepper(ipywidgets.VBox):
         label: str = "step",
         jump: int = 1,
         interval: int = 250,
+        readouts: Sequence[str] = (),
     ) -> None:
         check_positive("last", last)
         check_positive("interval", interval)
-        self.controls = Controls(last=last, label=label, jump=jump, interval=interval)
+        self.controls = Controls(
+            last=last, label=label, jump=jump, interval=interval, readouts=list(readouts)
+        )
         self.controls.step = self._checked(start)
         rows: list[ipywidgets.Widget] = [
             ipywidgets.HBox(list(views)).add_class("armodels-views"),

@@ -281,7 +281,8 @@ class TwoKLs(ChartStepper):
             last=2 * HALF_STEPS,
             start=start,
             options=[self._slider, forward, reverse],
-            label="mean of q: place",
+            label="mean of q",
+            readouts=[f"mean of q: {mean:.2f}" for mean in self.target.q_means],
             jump=10,
             interval=100,
         )
