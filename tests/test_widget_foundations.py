@@ -114,7 +114,7 @@ def test_strip_has_alt_text_and_leaves_the_widget_alone(make: type[Stepper]) -> 
     step, before = widget.step, pictures(widget)
     picture = widget.strip()
     root = ElementTree.fromstring(picture.svg)
-    assert len(root.findall("{*}g")) == 6, "three frames of two charts"
+    assert len(root.findall("{*}g")) == 9, "three frames of two charts, with words below"
     assert picture.alt.count("nats") >= 3 and 'alt="' in picture._repr_html_()
     assert (widget.step, pictures(widget)) == (step, before)
     assert widget.strip([2]).svg == make().strip([2]).svg != widget.strip([5]).svg

@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets
 
 from .stepper import Stepper
-from .svg import Drawing, Strip, strip
+from .svg import Drawing, Strip, strip, text_width
 
 __all__ = ["ChartStepper"]
 
@@ -45,6 +45,10 @@ class ChartStepper(Stepper):
     def sentences(self, frame: Any) -> Sequence[str]:
         """What is to be seen, in words and numbers; the first paragraph says it all, later ones explain."""
         raise NotImplementedError
+
+    def told(self, frame: Any) -> list[str]:
+        """Paragraphs below a frame of the strip: the first sentence unless a subclass says otherwise."""
+        return [self.sentences(frame)[0]]
 
     def caption(self, frame: Any) -> str:
         """A few words above a frame of the strip."""
@@ -83,8 +87,30 @@ class ChartStepper(Stepper):
         else:
             frames = [self.frame(self._checked(step)) for step in steps]
         captions = [self.caption(frame) for frame in frames]
-        told = (
-            f"{caption}: {self.sentences(frame)[0]}"
-            for caption, frame in zip(captions, frames, strict=True)
-        )
-        return strip([self.drawings(frame) for frame in frames], captions, " ".join(told))
+        columns, alt = [], []
+        for frame, caption in zip(frames, captions, strict=True):
+            charts, told = list(self.drawings(frame)), self.told(frame)
+            width = max(chart.width for chart in charts)
+            columns.append([*charts, paragraphs(told, width)])
+            alt.append(f"{caption}: {' '.join(told)}")
+        return strip(columns, captions, " ".join(alt))
+
+
+def paragraphs(texts: Sequence[str], width: float) -> Drawing:
+    """Text, broken at spaces where the width ends."""
+    lines: list[str] = []
+    for words in texts:
+        line = ""
+        # An equation is not broken at the end of a line.
+        for word in words.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}").split(" "):
+            longer = f"{line} {word}" if line else word
+            # Most letters are narrower than `text_width` allows for: a line of many may be a little longer.
+            if line and text_width(longer, 13) > 1.1 * width:
+                lines.append(line)
+                longer = word
+            line = longer
+        lines.append(line)
+    drawing = Drawing(width, 18 * len(lines) + 4, label=" ".join(texts))
+    for number, line in enumerate(lines):
+        drawing.text(2, 14 + 18 * number, line, anchor="start", size=13)
+    return drawing

@@ -17,7 +17,7 @@ from .chart_stepper import ChartStepper
 from .network_state import Decision, NetworkState, WalkFrame
 from .network_table import draw_decision, draw_factors, shares
 from .network_view import Naming, draw_graph, make_layout
-from .svg import Drawing, Strip, strip, text_width
+from .svg import Drawing
 
 __all__ = ["NetworkWalk"]
 
@@ -172,9 +172,9 @@ class NetworkWalk(ChartStepper):
         return [self.naming.conditional(v, parents[v]) for v in order]
 
     def sentences(self, frame: WalkFrame) -> list[str]:
-        return [" ".join(self._told(frame)), self._remarks()]
+        return [" ".join(self.told(frame)), self._remarks()]
 
-    def _told(self, frame: WalkFrame) -> list[str]:
+    def told(self, frame: WalkFrame) -> list[str]:
         """What was just decided and why, and the product so far."""
         if not frame.decisions:
             return [
@@ -235,49 +235,6 @@ class NetworkWalk(ChartStepper):
         width = max(drawing.width for drawing in drawings)
         count = min(4, max(2, int(STRIP_WIDTH / width)), self.last)
         return [round(self.last * (k + 1) / count) for k in range(count)]
-
-    def strip(self, steps: Sequence[int] | None = None) -> Strip:
-        """Graph, table, draw and words at some steps, side by side, for a page without a kernel.
-
-        Args:
-            steps: up to four steps, the last among them, unless given.
-
-        Raises:
-            ValueError: no steps, or one that does not exist.
-        """
-        steps = self.strip_steps() if steps is None else steps
-        frames = [self.frame(self._checked(step)) for step in steps]
-        columns = []
-        for frame in frames:
-            graph, decision = self.drawings(frame)
-            told = self._told(frame)
-            columns.append([graph, decision, _paragraphs(told, max(graph.width, decision.width))])
-        captions = [self.caption(frame) for frame in frames]
-        alt = [
-            f"{caption}: {self.sentences(frame)[0]}"
-            for caption, frame in zip(captions, frames, strict=True)
-        ]
-        return strip(columns, captions, " ".join(alt))
-
-
-def _paragraphs(paragraphs: Sequence[str], width: float) -> Drawing:
-    """Text, broken at spaces where the width ends."""
-    lines: list[str] = []
-    for words in paragraphs:
-        line = ""
-        # An equation is not broken at the end of a line.
-        for word in words.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}").split(" "):
-            longer = f"{line} {word}" if line else word
-            # Most letters are narrower than `text_width` allows for: a line of many may be a little longer.
-            if line and text_width(longer, 13) > 1.1 * width:
-                lines.append(line)
-                longer = word
-            line = longer
-        lines.append(line)
-    drawing = Drawing(width, 18 * len(lines) + 4, label=" ".join(paragraphs))
-    for number, line in enumerate(lines):
-        drawing.text(2, 14 + 18 * number, line, anchor="start", size=13)
-    return drawing
 
 
 def _told_apart(a: float, b: float) -> tuple[str, str]:
