@@ -146,3 +146,15 @@ def _cases() -> list[Case]:
 
 
 CASES = _cases()
+
+# Densities that are not autoregressive: what the contract asks of every model applies to them.
+DENSITIES = [
+    Case(
+        "Histogram-one", ar.Histogram, {"event_shape": (1,), "conditional": ar.PiecewiseConstant(7)}
+    ),
+    Case(
+        "Histogram-two",
+        ar.Histogram,
+        {"event_shape": (2,), "conditional": ar.PiecewiseConstant([-1.0, 0.0, 0.5, 3.0])},
+    ),
+]

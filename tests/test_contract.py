@@ -7,11 +7,12 @@ import math
 import contract
 import pytest
 import torch
-from models_under_test import CASES, Case, promised_dependencies
+from models_under_test import CASES, DENSITIES, Case, promised_dependencies
 
 import armodels_lite as ar
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+every_density = pytest.mark.parametrize("case", [*CASES, *DENSITIES], ids=lambda case: case.name)
 discrete = pytest.mark.parametrize(
     "case", [c for c in CASES if not c.continuous], ids=lambda case: case.name
 )
@@ -26,7 +27,7 @@ def test_causality(case: Case) -> None:
     contract.check_causality(model, promised_dependencies(model))
 
 
-@every_case
+@every_density
 def test_normalisation(case: Case) -> None:
     contract.check_normalisation(case.build())
 
@@ -61,17 +62,17 @@ def test_draws_are_quantiles(case: Case) -> None:
     contract.check_quantiles(case.build())
 
 
-@every_case
+@every_density
 def test_gradients(case: Case) -> None:
     contract.check_gradients(case.build())
 
 
-@every_case
+@every_density
 def test_save_and_load(case: Case, tmp_path) -> None:
     contract.check_save_load(case.build(), tmp_path / "model")
 
 
-@every_case
+@every_density
 def test_batch_sizes(case: Case) -> None:
     contract.check_batch_sizes(case.build())
 
