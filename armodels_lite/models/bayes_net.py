@@ -19,6 +19,7 @@ from ..chain import AutoregressiveModel
 from ..conditionals import Bernoulli, Categorical
 from ..decoder import Decoder
 from ..dseparation import ancestral_set, d_separated
+from .counting import check_counting
 
 __all__ = ["BayesNet"]
 
@@ -183,11 +184,7 @@ class BayesNet(AutoregressiveModel):
         Raises:
             ValueError, TypeError: for events that do not fit, no events, or a negative pseudocount.
         """
-        self.check(x)
-        if len(x) == 0 or not 0 <= pseudocount < math.inf:
-            raise ValueError(
-                f"counting needs events and a pseudocount >= 0, got {len(x)} events and {pseudocount}"
-            )
+        check_counting(self, x, pseudocount)
         for v in range(self.num_variables):
             shape = self._table_shape(v)
             cell = torch.zeros(len(x), dtype=torch.int64, device=x.device)

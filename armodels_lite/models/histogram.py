@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..conditionals import Conditional, PiecewiseConstant
 from ..density import DensityModel
 from ..sampling import check_noise
+from .counting import check_counting
 
 __all__ = ["Histogram"]
 
@@ -89,11 +90,7 @@ class Histogram(DensityModel):
             ValueError, TypeError: for events that do not fit or lie outside the edges, no events, or a negative
                 pseudocount.
         """
-        self.check(x)
-        if len(x) == 0 or not 0 <= pseudocount < math.inf:
-            raise ValueError(
-                f"counting needs events and a pseudocount >= 0, got {len(x)} events and {pseudocount}"
-            )
+        check_counting(self, x, pseudocount)
         outside = self._outside(x)
         if outside.any():
             low, high = self.conditional.edges[0], self.conditional.edges[-1]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from ..chain import AutoregressiveModel
+from .counting import check_counting
 
 __all__ = ["IndependentBernoulli"]
 
@@ -45,11 +45,7 @@ class IndependentBernoulli(AutoregressiveModel):
         Raises:
             ValueError, TypeError: for events that do not fit, no events, or a negative pseudocount.
         """
-        self.check(x)
-        if len(x) == 0 or not 0 <= pseudocount < math.inf:
-            raise ValueError(
-                f"counting needs events and a pseudocount >= 0, got {len(x)} events and {pseudocount}"
-            )
+        check_counting(self, x, pseudocount)
         ones, zeros = x.sum(0) + pseudocount, (1 - x).sum(0) + pseudocount
         self.logits.copy_(ones.log() - zeros.log())
         return self

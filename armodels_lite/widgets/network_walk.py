@@ -17,6 +17,7 @@ from .chart_stepper import ChartStepper
 from .network_state import Decision, NetworkState, WalkFrame
 from .network_table import draw_decision, draw_factors, shares
 from .network_view import Naming, draw_graph, make_layout
+from .numbers import told_apart
 from .svg import Drawing
 
 __all__ = ["NetworkWalk"]
@@ -194,13 +195,13 @@ class NetworkWalk(ChartStepper):
             p = f"{last.probability:.3f}"
             return f"{where}: {becomes} was set by hand, not drawn; its probability is {p}."
         if self._ones_first:
-            u, p = _told_apart(last.u, last.probs[1])
+            u, p = told_apart(last.u, last.probs[1])
             sign = "<" if last.value == 1 else "≥"
             return f"{where}: u = {u} {sign} p({naming.values[v][1]}) = {p}, so {becomes}."
         found = {k: (low, high) for k, low, high in shares(last.probs, False)}
         low, high = found[last.value]
-        above, u = _told_apart(high, last.u)
-        below = f"{_told_apart(low, last.u)[0]} ≤ " if last.value > 0 else ""
+        above, u = told_apart(high, last.u)
+        below = f"{told_apart(low, last.u)[0]} ≤ " if last.value > 0 else ""
         return f"{where}: {below}u = {u} < {above}, the share of {naming.values[v][last.value]}, so {becomes}."
 
     def _product(self, frame: WalkFrame) -> str:
@@ -235,12 +236,3 @@ class NetworkWalk(ChartStepper):
         width = max(drawing.width for drawing in drawings)
         count = min(4, max(2, int(STRIP_WIDTH / width)), self.last)
         return [round(self.last * (k + 1) / count) for k in range(count)]
-
-
-def _told_apart(a: float, b: float) -> tuple[str, str]:
-    """Both numbers with three decimals, or with as many as it takes to show that they differ."""
-    for digits in range(3, 9):
-        texts = f"{a:.{digits}f}", f"{b:.{digits}f}"
-        if texts[0] != texts[1]:
-            break
-    return texts

@@ -11,6 +11,7 @@ import torch
 from .. import conditionals
 from ..chain import AutoregressiveModel
 from ..plots import colour_table
+from .numbers import told_apart
 from .sampler_state import Draw, Frame
 from .svg import ACCENT, FILL, Drawing
 
@@ -85,7 +86,7 @@ def place(draw: Draw, shape: tuple[int, ...]) -> str:
 def reason(draw: Draw, look: Look) -> str:
     """Why a variable becomes what it becomes."""
     if look.binary:
-        u, p = _told_apart(draw.u, draw.mean)
+        u, p = told_apart(draw.u, draw.mean)
         why = f"p = {p}, u = {u} {'<' if draw.drawn else '≥'} p"
         become, drawn = f"becomes {draw.value:.0f}", f"{draw.drawn:.0f}"
     elif look.levels is not None:
@@ -101,20 +102,11 @@ def reason(draw: Draw, look: Look) -> str:
 def _level_reason(draw: Draw) -> str:
     probs = level_probs(draw)
     cdf, level = probs.cumsum(), int(draw.drawn)
-    u, above = _told_apart(draw.u, cdf[level])
+    u, above = told_apart(draw.u, cdf[level])
     if level == 0:
         return f"p(0) = {probs[0]:.3f}, u = {u} < cdf(0) = {above}"
-    _, below = _told_apart(draw.u, cdf[level - 1])
+    _, below = told_apart(draw.u, cdf[level - 1])
     return f"p({level}) = {probs[level]:.3f}, cdf({level - 1}) = {below} ≤ u = {u} < cdf({level}) = {above}"
-
-
-def _told_apart(a: float, b: float) -> tuple[str, str]:
-    """Both numbers with three decimals, or with as many as it takes to show that they differ."""
-    for digits in range(3, 9):
-        texts = f"{a:.{digits}f}", f"{b:.{digits}f}"
-        if texts[0] != texts[1]:
-            break
-    return texts
 
 
 def level_probs(draw: Draw) -> np.ndarray:
