@@ -13,7 +13,7 @@ values are fed back into a network. Together with actual parameters it makes a `
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -250,16 +250,21 @@ class PiecewiseConstant(Conditional):
                 raise ValueError(
                     f"low must be below high and both finite, got low={low!r}, high={high!r}"
                 )
+            low, high = float(low), float(high)
             super().__init__(bins=bins, low=low, high=high)
-            edges = [low + (high - low) * i / bins for i in range(bins + 1)]
+            # The last one as given: low + (high - low) may be a little less than high.
+            edges = [*(low + (high - low) * i / bins for i in range(bins)), high]
         else:
+            if not isinstance(bins, Iterable):
+                raise ValueError(f"bins must be an int, or the edges of the bins, got {bins!r}")
             edges = [float(edge) for edge in bins]
             super().__init__(bins=edges)
-            finite = all(math.isfinite(edge) for edge in edges)
-            if len(edges) < 2 or not finite or not all(a < b for a, b in pairwise(edges)):
-                raise ValueError(
-                    f"bin edges must increase and be at least two finite numbers, got {edges}"
-                )
+        # Equal bins too may be narrower than a float can tell.
+        finite = all(math.isfinite(edge) for edge in edges)
+        if len(edges) < 2 or not finite or not all(a < b for a, b in pairwise(edges)):
+            raise ValueError(
+                f"bin edges must increase and be at least two finite numbers, got {_shortened(edges)}"
+            )
         self.edges, self.num_params = edges, len(edges) - 1
 
     def distribution(self, params: Tensor) -> distributions.PiecewiseConstant:
@@ -285,6 +290,11 @@ def _cardinalities(levels: Sequence[int]) -> tuple[int, ...]:
     if not levels:
         raise ValueError("levels must be an int, or one int for each variable, got none")
     return tuple(_positive("each number of levels", k, at_least=2) for k in levels)
+
+
+def _shortened(numbers: Sequence[float]) -> str:
+    shown = ", ".join(str(number) for number in numbers[:8])
+    return f"[{shown}, ...]" if len(numbers) > 8 else f"[{shown}]"
 
 
 def _first(x: Tensor, wrong: Tensor) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
@@ -57,6 +58,8 @@ class DensityModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite"
     def __new__(cls, *args: Any, **kwargs: Any) -> DensityModel:
         # The mixin keeps the constructor's arguments for the config, and leaves out what is not JSON without a word.
         model = super().__new__(cls, *args, **kwargs)
+        # Copies: the caller may change a list later, and the model does not change with it.
+        model._hub_mixin_config = copy.deepcopy(model._hub_mixin_config)
         given = {
             **dict(zip(list(cls._hub_mixin_init_parameters)[1:], args, strict=False)),
             **kwargs,

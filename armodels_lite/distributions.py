@@ -52,8 +52,10 @@ class Distribution(torch.distributions.Distribution):
     def score(self, x: Tensor) -> Tensor:
         """The gradient of log_prob(x) with respect to params: (..., P), in nats per unit; x of shape (...)."""
         free = copy.copy(self)
-        free.params = self.params.detach().requires_grad_()
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
+            # Tensors made in inference mode cannot be differentiated, copies of them can.
+            params, x = (v.clone() if v.is_inference() else v for v in (self.params, x))
+            free.params = params.detach().requires_grad_()
             return torch.autograd.grad(free.log_prob(x).sum(), free.params)[0]
 
     def draw(self, u: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from decimal import Decimal, localcontext
 
@@ -363,3 +364,21 @@ def test_samples_have_the_right_frequencies() -> None:
 def test_filters_need_levels() -> None:
     with pytest.raises(ValueError, match="discrete variables, got GaussianMixture"):
         ar.GaussianMixture(1).distribution(torch.zeros(3)).filtered(ar.top_k(1))
+
+
+def test_scores_in_inference_mode() -> None:
+    with torch.inference_mode():
+        for dist, x in (
+            (ar.Bernoulli().distribution(torch.zeros(2, 1)), torch.ones(2)),
+            (ar.Categorical(3).distribution(torch.zeros(2, 3)), torch.tensor([0, 2])),
+            (ar.GaussianMixture(2).distribution(torch.ones(2, 6)), torch.randn(2)),
+            (ar.LogisticMixture(2, 8).distribution(torch.zeros(2, 6)), torch.tensor([0, 7])),
+            (ar.PiecewiseConstant(3).distribution(torch.zeros(2, 3)), torch.rand(2)),
+        ):
+            found = dist.score(x)
+            with torch.inference_mode(False), torch.enable_grad():
+                params = dist.params.clone().requires_grad_()
+                again = copy.copy(dist)
+                again.params = params
+                expected = torch.autograd.grad(again.log_prob(x.clone()).sum(), params)[0]
+            torch.testing.assert_close(found, expected)

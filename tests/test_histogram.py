@@ -395,3 +395,11 @@ def test_what_is_saved_comes_back(
     assert type(loaded) is Histogram and loaded.conditional == edges and loaded.dtype == dtype
     assert loaded.num_parameters() == model.num_parameters()
     assert torch.equal(loaded.logits, model.logits) and torch.equal(loaded.edges, model.edges)
+
+
+def test_edges_that_are_one_in_float32_are_refused() -> None:
+    model, x = Histogram((1,), conditional=bins(100, 1000.0, 1000.001)), torch.full((3, 1), 1000.0)
+    for use in (model.log_prob, model.count, lambda _: model.sample(2)):
+        with pytest.raises(ValueError, match=r"torch.float32 cannot tell apart.*\.double\(\)"):
+            use(x)
+    assert ar.total_probability(model.double().count(x.double())) == pytest.approx(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 import statistics
 import time
 from itertools import pairwise
@@ -359,6 +360,8 @@ def test_given_positions_are_kept_and_arrows_bend() -> None:
         ({"positions": [(0, 0), (0, 0), (1, 0), (1, 1)]}, "of Cloudy and Rainy are too close"),
         ({"value_names": {"Rainy": ("dry",)}}, "of Rainy must be 2 distinct strings"),
         ({"value_names": {"Rainy": ("dry", "dry")}}, "of Rainy must be 2 distinct strings"),
+        ({"value_names": {"Rainy": 2}}, "of Rainy must be 2 distinct strings, got 2"),
+        ({"value_names": 5}, "one entry for each of 4 variables, got 5"),
         ({"value_names": {"Snow": ("no", "yes")}}, "unknown variable 'Snow'"),
         ({"value_names": [("no", "yes")]}, "one entry for each of 4 variables"),
     ],
@@ -367,6 +370,19 @@ def test_given_positions_are_kept_and_arrows_bend() -> None:
 def test_bad_arguments(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         NetworkWalk(weather(), **options)
+
+
+def test_long_names_stay_legible() -> None:
+    walk = NetworkWalk(ar.BayesNet((2,), parents=[[], [0]], names=["x" * 200, "y"]))
+    for step in (0, 2):
+        sizes = re.findall(r'font-size="([0-9.]+)"', walk.drawings(walk.frame(step))[1].svg())
+        assert min(map(float, sizes)) >= 10
+
+
+def test_the_largest_seed_is_followed_by_the_smallest() -> None:
+    walk = NetworkWalk(weather(), seed=2**64 - 1)
+    walk._renew()
+    assert walk.state.seed == 0
 
 
 def test_only_bayes_nets_are_walked() -> None:

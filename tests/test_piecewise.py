@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from itertools import pairwise
 
@@ -142,3 +143,20 @@ def test_a_bin_without_mass_stays_so_at_every_temperature() -> None:
     for temperature in (0.3, 5.0):
         log_prob = dist.tempered(temperature).log_prob(torch.tensor([-1.8, 0.0, 0.5]))
         assert torch.isfinite(log_prob).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("bins", "low", "high"), [(21, 0.1, 0.3), (3, 0.0, 0.7), (3, np.float32(0.5), 2)]
+)
+def test_the_last_edge_is_the_one_given(bins: int, low: float, high: float) -> None:
+    conditional = ar.PiecewiseConstant(bins, low, high)
+    assert (conditional.edges[0], conditional.edges[-1]) == (low, high)
+    assert ar.PiecewiseConstant(**json.loads(json.dumps(conditional.arguments))) == conditional
+
+
+@pytest.mark.parametrize("arguments", [(3, 1e16, 1e16 + 2), (3, -1e308, 1e308), (10.0,), (None,)])
+def test_bins_that_cannot_be_told_apart_are_refused(arguments: tuple) -> None:
+    with pytest.raises(
+        ValueError, match="bin edges must increase|bins must be an int, or the edges"
+    ):
+        ar.PiecewiseConstant(*arguments)

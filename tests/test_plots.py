@@ -254,3 +254,19 @@ def test_heatmaps_outline_the_marked_cell() -> None:
 def test_numbers_in_cells_have_no_negative_zero() -> None:
     figure = plots.heatmaps(np.array([[-0.001, 0.25]]), numbers=True)
     assert [text.get_text() for text in figure.axes[0].texts] == ["0.00", "0.25"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"yscale": "log"}, r"series 'a' has 0"),
+        ({"x": [-1, 2], "xscale": "log"}, r"x of series 'a' has -1"),
+        ({"references": {"r": -2.0}, "ylim": (1, 2), "yscale": "log"}, "series 'a' has 0"),
+        ({"xscale": "sqrt"}, "scales are .*, got 'sqrt'"),
+    ],
+)
+def test_logarithmic_axes_refuse_what_they_cannot_show(options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        plots.curves({"a": [0.0, 3.0]}, **options)
+    with pytest.raises(ValueError, match="reference 'r' has 0"):
+        plots.curves({"a": [1.0, 3.0]}, references={"r": 0.0}, yscale="log")

@@ -330,3 +330,14 @@ def test_a_single_flipped_bit_is_noticed(tmp_path: Path, place: int) -> None:
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"model\.safetensors"):
         ar.load_pretrained(tmp_path)
+
+
+def test_what_the_caller_changes_later_does_not_change_the_model(tmp_path: Path) -> None:
+    parents, order = [[], [0]], [1, 0]
+    net, model = ar.BayesNet((2,), parents=parents), ar.FVSBN((2,), ordering=order)
+    parents[1].clear()
+    order.reverse()
+    for saved in (net, model):
+        saved.save_pretrained(tmp_path)
+        assert_same(saved, ar.load_pretrained(tmp_path))
+    assert net.config()["arguments"]["parents"] == [[], [0]]

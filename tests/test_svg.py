@@ -170,3 +170,13 @@ def test_strip_refuses_what_cannot_be_shown() -> None:
         strip([], [], "a picture of something")
     with pytest.raises(ValueError, match="alt must say in words"):
         strip(frames, ["one"], "figure")
+
+
+@pytest.mark.parametrize(
+    "ends", [(0, 1), (1000.0, 1000.000001), (999_999, 1_000_001), (1e9, 1e9 + 3)]
+)
+def test_ticks_can_be_told_apart(ends: tuple[float, float]) -> None:
+    chart = Chart((0, 1), ends, label="a narrow range", x_ticks={})
+    texts = [text.text for text in elements(chart, "text") if text.text]
+    assert len(texts) >= 3 and len(set(texts)) == len(texts)
+    assert all(ends[0] <= float(text) <= ends[1] for text in texts)

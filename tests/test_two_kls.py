@@ -113,6 +113,8 @@ def test_a_sigma_beyond_the_grid_is_refused() -> None:
         (((0.5, 0.5), (0.0, 1.0), (1.0, 0.0)), "sigmas must be positive"),
         (((0.5, 0.5), (0.0, math.nan), (1.0, 1.0)), "must be finite"),
         (((0.5, 0.5), (0.0, 1.0), (1.0, 0.0001)), "too small for means"),
+        (((1.0,), (0.0,), (1e-200,)), "squares that a float holds"),
+        (((1.0,), (0.0,), (1e200,)), "squares that a float holds"),
     ],
 )
 def test_kls_refuse_what_is_no_mixture(
@@ -120,3 +122,13 @@ def test_kls_refuse_what_is_no_mixture(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         TwoKLs(*mixture)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_very_narrow_q_is_drawn_without_warnings() -> None:
+    widget = TwoKLs((0.5, 0.5), (1.0, 1.0), (0.1, 3.0))
+    for sigma in np.linspace(widget._slider.min, widget._slider.max, 7):
+        widget._slider.value = float(sigma)
+        for step in (0, 40, 80):
+            widget.step = step
+    assert widget.controls.error == ""

@@ -198,6 +198,7 @@ class BayesNet(AutoregressiveModel):
 
     def _set_weights(self, v: int, weights: Tensor) -> None:
         """Make the rows of variable v proportional to `weights`, shape of its table, float64."""
+        weights = weights / weights.amax(-1, keepdim=True)  # the sum of huge ones may be infinite
         logs = (weights / weights.sum(-1, keepdim=True)).log()
         self.logits[v].copy_(logs[..., 1:] - logs[..., :1] if self._binary else logs)
 
@@ -210,6 +211,7 @@ class BayesNet(AutoregressiveModel):
 
         Raises:
             ValueError: unknown variables or values, evidence of probability 0, too large a table.
+            TypeError: evidence is no mapping.
         """
         v, known = self.index(v), self._checked_evidence(evidence or {})
         weights = self._joint([v], known)
@@ -237,6 +239,8 @@ class BayesNet(AutoregressiveModel):
         )
 
     def _checked_evidence(self, evidence: Mapping[str | int, int]) -> dict[int, int]:
+        if not isinstance(evidence, Mapping):
+            raise TypeError(f"values are given as {{variable: value}}, got {evidence!r}")
         known: dict[int, int] = {}
         for variable, value in evidence.items():
             v = self.index(variable)

@@ -21,7 +21,8 @@ class Histogram(DensityModel):
 
     Its one weight, `logits` (B,) or (B, B), holds the log-masses up to a constant and starts at 0: every cell alike.
     `count` sets it in closed form, and it can be trained like any other. An edge belongs to the bin above, the last
-    edge to the last bin; outside the edges the density is 0 and the log-density -inf.
+    edge to the last bin; outside the edges the density is 0 and the log-density -inf. Edges that the dtype cannot tell
+    apart raise a ValueError when the model is used.
 
     Args:
         event_shape: (1,) or (2,): one variable or two.
@@ -98,8 +99,9 @@ class Histogram(DensityModel):
                 f"the bins reach from {low} to {high}, got {x[outside][0].item()}: give wider bins"
             )
         counts = torch.bincount(self._cell(x), minlength=self.logits.numel()).double()
-        masses = (counts + pseudocount) / (counts + pseudocount).sum()
-        self.logits.copy_(masses.log().view_as(self.logits))
+        weights = counts + pseudocount
+        weights = weights / weights.max()  # the sum of huge ones may be infinite
+        self.logits.copy_((weights / weights.sum()).log().view_as(self.logits))
         return self
 
     def sample(
@@ -123,6 +125,7 @@ class Histogram(DensityModel):
             ValueError, TypeError: for arguments that do not fit together or to the model.
         """
         noise = check_noise(self, n, noise, generator)
+        self._check_edges()
         if self.logits.isnan().any():
             raise ValueError("this Histogram has weights that are NaN: it cannot be sampled")
         with torch.no_grad():
@@ -158,6 +161,16 @@ class Histogram(DensityModel):
 
     def _check_values(self, x: Tensor) -> None:
         self.conditional.check_values(x)
+        self._check_edges()
+
+    def _check_edges(self) -> None:
+        """Raise ValueError where the edges are rounded to equal or infinite ones."""
+        edges = self.edges
+        if not (edges.isfinite().all() and (edges.diff() > 0).all()):
+            raise ValueError(
+                f"{self.conditional!r} has edges that {edges.dtype} cannot tell apart: "
+                "give wider bins, or make the model .double()"
+            )
 
     def _log_masses(self) -> Tensor:
         """Log of the mass of every cell, shape of `logits`."""

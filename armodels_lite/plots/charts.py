@@ -39,7 +39,8 @@ def curves(
         xscale, yscale: "linear" or "log".
 
     Raises:
-        ValueError: no series, or lengths that differ from x.
+        ValueError: no series, lengths that differ from x, another scale, or a number that is not positive on a
+            logarithmic axis, which has no place for it.
     """
     if not series:
         raise ValueError("curves needs at least one series")
@@ -53,6 +54,8 @@ def curves(
             raise ValueError(
                 f"series {name!r} has {len(values)} values for {len(places)} places on the x axis"
             )
+        _check_scale(f"x of series {name!r}", places, xscale)
+        _check_scale(f"series {name!r}", values, yscale)
         colour = COLOURS[index % len(COLOURS)]
         marker = "o" if len(values) == 1 else None
         axes.plot(
@@ -61,6 +64,7 @@ def curves(
         ends.append((name, float(values[-1]), colour))
         right = max(right, float(places[-1]))
     for name, value in (references or {}).items():
+        _check_scale(f"reference {name!r}", np.asarray(value), yscale)
         axes.axhline(value, color=QUIET, linewidth=1.2, linestyle=(0, (1, 3)), zorder=1)
         ends.append((name, float(value), QUIET))
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title, xscale=xscale, yscale=yscale)
@@ -69,6 +73,13 @@ def curves(
         axes.set_ylim(*ylim)
     _label_ends(axes, ends, height)
     return figure
+
+
+def _check_scale(name: str, values: np.ndarray, scale: str) -> None:
+    if scale not in ("linear", "log"):
+        raise ValueError(f'scales are "linear" and "log", got {scale!r}')
+    if scale == "log" and values.min() <= 0:
+        raise ValueError(f"a logarithmic axis takes positive numbers, {name} has {values.min():g}")
 
 
 def _label_ends(axes: Axes, ends: list[tuple[str, float, str]], height: float) -> None:

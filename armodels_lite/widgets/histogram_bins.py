@@ -273,8 +273,9 @@ class HistogramBins(ChartStepper):
         )
         if not len(frame.lost):
             return [f"{told}held-out {frame.held_out:.3f}.", found]
-        points = "point falls" if len(frame.lost) == 1 else "points fall"
-        lost = f"{len(frame.lost)} of {len(self.held_out)} held-out {points} into empty bins"
+        fall = "falls into an empty bin" if len(frame.lost) == 1 else "fall into empty bins"
+        points = "point" if len(self.held_out) == 1 else "points"
+        lost = f"{len(frame.lost)} of {len(self.held_out)} held-out {points} {fall}"
         why = "One point of density 0 makes log p of the whole set -∞; a pseudocount above 0 mends it."
         return [f"{told}held-out -∞: {lost}.", found, why]
 
@@ -299,7 +300,8 @@ def _checked_data(name: str, x: Tensor, low: float, high: float) -> Tensor:
         raise ValueError(
             f"{name} must lie between low = {low} and high = {high}, got {x[outside][0].item()}"
         )
-    return x.detach().double().cpu()
+    # In float32 a value at low or high may lie a rounding error beyond it.
+    return x.detach().double().cpu().clamp(low, high)
 
 
 def _thinned(x: np.ndarray) -> np.ndarray:

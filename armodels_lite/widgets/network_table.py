@@ -15,6 +15,7 @@ SMALL, LINE, PAD = 13, 20, 14  # pixels: size of letters, height of a row, betwe
 MARK = 20  # the column of the arrow at the row in use
 MOST_ROWS, MOST_COLUMNS = 8, 6  # of a larger table the part around the row in use
 LONGEST = 14  # letters of a name in a cell
+LEGIBLE = 10.0  # pixels: no letters smaller than these
 NARROWEST, INTERVAL = 300.0, 92.0  # width of the drawing, height of its lower part
 
 
@@ -51,8 +52,8 @@ def draw_decision(
     state = ", ".join(naming.says(w, k) for w, k in zip(parents, row, strict=True))
     label = f"table {title}, row in use{f' {state}' if state else ''}: {told}; u = {u:.3f}"
     drawing = Drawing(width, height + INTERVAL, label=label)
-    size = min(14.0, 14 * width / text_width(title))
-    drawing.text(2, 16, title, anchor="start", bold=True, size=size)
+    words, size = _fitted(title, width)
+    drawing.text(2, 16, words, anchor="start", bold=True, size=size)
     _draw_cells(drawing, cells, widths, used, chosen, len(parents))
     _draw_interval(drawing, height, naming.values[v], shares(probs, ones_first), value, u, given)
     return drawing
@@ -81,9 +82,17 @@ def draw_factors(lines: Sequence[str], title: str) -> Drawing:
     drawing = Drawing(width, 34 + LINE * len(lines), label=f"{title} {' '.join(lines)}")
     drawing.text(2, 16, title, anchor="start", bold=True)
     for number, words in enumerate(lines):
-        size = min(14.0, 14 * width / text_width(words))
+        words, size = _fitted(words, width)
         drawing.text(2, 42 + LINE * number, words, anchor="start", size=size)
     return drawing
+
+
+def _fitted(words: str, width: float) -> tuple[str, float]:
+    """Words and the size of letters that fit a width: smaller ones, and where they would be illegible, fewer."""
+    size = min(14.0, 14 * width / text_width(words))
+    if size >= LEGIBLE:
+        return words, size
+    return words[: int(width / text_width("x", LEGIBLE)) - 1].rstrip() + "…", LEGIBLE
 
 
 # -- the table -----------------------------------------------------------------------------------------------------

@@ -46,7 +46,8 @@ class Naming:
             for count in net.cardinalities
         ]
         for v, names in _by_variable(net, value_names or {}):
-            good = not isinstance(names, str) and all(isinstance(name, str) for name in names)
+            listed = isinstance(names, Sequence) and not isinstance(names, str)
+            good = listed and all(isinstance(name, str) for name in names)
             if not good or not len(names) == len(set(names)) == net.cardinalities[v]:
                 raise ValueError(
                     f"value_names of {net.names[v]} must be {net.cardinalities[v]} distinct strings, "
@@ -69,7 +70,8 @@ def _by_variable(
 ) -> list[tuple[int, Sequence[str]]]:
     if isinstance(value_names, Mapping):
         return [(net.index(variable), names) for variable, names in value_names.items()]
-    if isinstance(value_names, str) or len(value_names) != len(net.names):
+    listed = isinstance(value_names, Sequence) and not isinstance(value_names, str)
+    if not listed or len(value_names) != len(net.names):
         raise ValueError(
             f"value_names must be a mapping from variables, or one entry for each of {len(net.names)} "
             f"variables, got {value_names!r}"

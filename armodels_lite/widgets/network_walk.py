@@ -105,7 +105,7 @@ class NetworkWalk(ChartStepper):
         )
 
     def _renew(self) -> None:
-        self.state.renew(0 if self.state.seed is None else self.state.seed + 1)
+        self.state.renew(0 if self.state.seed is None else (self.state.seed + 1) % 2**64)
 
     def _set(self, v: int, value: int) -> None:
         self.state.give(v, None if value == DRAWN else value)

@@ -238,7 +238,9 @@ class Chart(Drawing):
 
         `filled` shades what lies below it. A value alone between breaks is drawn as a dot.
         """
-        for run in runs(list(zip(xs, ys, strict=True))):
+        # Plain floats: those of numpy warn where a slope overflows.
+        points = [(float(x), float(y)) for x, y in zip(xs, ys, strict=True)]
+        for run in runs(points):
             if len(run) == 1:
                 self.dot(*run[0], colour, radius=width)
                 continue
@@ -386,14 +388,20 @@ def _fitted(words: str, room: float) -> float:
 
 
 def _ticks(low: float, high: float, count: int) -> dict[float, str]:
-    return {value: f"{value:g}" for value in nice_ticks(low, high, count)}
+    """Round numbers, in as many digits as it takes to tell them apart."""
+    values = nice_ticks(low, high, count)
+    for digits in range(6, 18):
+        texts = [f"{value:.{digits}g}" for value in values]
+        if len(set(texts)) == len(texts):
+            break
+    return dict(zip(values, texts, strict=True))
 
 
 def _range(name: str, ends: tuple[float, float]) -> tuple[float, float]:
     low, high = ends
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(f"{name} must be (low, high), finite and low < high, got {ends}")
-    return ends
+    return float(low), float(high)
 
 
 def _attributes(**numbers: float) -> str:

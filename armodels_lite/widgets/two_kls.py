@@ -174,6 +174,11 @@ def _checked_mixture(
         raise ValueError(f"weights must be positive and sum to 1, got {tuple(weights)}")
     if (given[2] <= 0).any():
         raise ValueError(f"sigmas must be positive, got {tuple(sigmas)}")
+    if given[2].min() < 1e-100 or max(given[2].max(), abs(given[1]).max()) > 1e100:
+        raise ValueError(
+            "sigmas from 1e-100 and numbers up to 1e100 have squares that a float holds, "
+            f"got means {tuple(means)} and sigmas {tuple(sigmas)}"
+        )
     return given[0] / given[0].sum(), given[1], given[2]
 
 
