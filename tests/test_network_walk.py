@@ -17,7 +17,7 @@ import armodels_lite as ar
 from armodels_lite.widgets import NetworkWalk, network_figure
 from armodels_lite.widgets.cutting import cut
 from armodels_lite.widgets.network_layout import Layout, layered, placed
-from armodels_lite.widgets.network_state import NetworkState
+from armodels_lite.widgets.network_state import Decision, NetworkState
 from armodels_lite.widgets.network_table import draw_decision
 from armodels_lite.widgets.network_view import Naming, make_layout
 
@@ -225,17 +225,8 @@ def test_value_names() -> None:
 
 
 def test_the_table_marks_one_row_and_one_number() -> None:
-    drawing = draw_decision(
-        Naming(weather()),
-        3,
-        (0, 1),
-        weather().table(3).numpy(),
-        (1, 0),
-        1,
-        0.35,
-        given=False,
-        ones_first=True,
-    )
+    decision = Decision(3, (1, 0), weather().table(3).numpy(), u=0.35, value=1, given=False)
+    drawing = draw_decision(Naming(weather()), decision, (0, 1), ones_first=True)
     row = 26 + 20 * 3  # below the heads, the third of four
     tinted = [part for part in drawing.parts if 'fill-opacity="0.35"' in part]
     assert len(tinted) == 1 and f'y="{row:.1f}"' in tinted[0]

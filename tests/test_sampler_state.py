@@ -317,7 +317,17 @@ def test_interval_chart_puts_u_inside_the_share_of_its_value() -> None:
 def test_noise_that_does_not_fit_is_refused() -> None:
     model = ar.FVSBN((1, 4, 4))
     for noise in (torch.rand(3, 3), torch.rand(2, 1, 4, 4)):
-        with pytest.raises(ValueError, match=r"noise for one image has shape \(1, 1, 4, 4\), got"):
+        with pytest.raises(
+            ValueError, match=r"noise for one event has shape \(1, 1, 4, 4\) or \(1, 4, 4\), got"
+        ):
             SamplerState(model, noise=noise)
     with pytest.raises(TypeError, match="must be a torch.Tensor, got list"):
         SamplerState(model, noise=[0.5] * 16)
+
+
+def test_a_context_that_does_not_fit_is_called_a_context() -> None:
+    model = ar.MADE((1, 4, 4), hidden=(8,), context_shape=(3,))
+    with pytest.raises(
+        ValueError, match=r"context for one event has shape \(1, 3\) or \(3,\), got"
+    ):
+        SamplerState(model, context=torch.rand(4))

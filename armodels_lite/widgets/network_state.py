@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..distributions import uniform_noise
 from ..models.bayes_net import BayesNet
 from ..sampling import check_noise
+from .one_event import as_batch_of_one, seeded_noise
 
 __all__ = ["Decision", "NetworkState", "WalkFrame"]
 
@@ -93,7 +93,7 @@ class NetworkState:
         if noise is None:
             self.renew(seed)
         else:
-            self.noise = check_noise(net, 1, _one_event(noise, net.num_variables), None)
+            self.noise = check_noise(net, 1, as_batch_of_one("noise", noise, net.event_shape), None)
             self.restart()
 
     def frame(self, step: int) -> WalkFrame:
@@ -107,11 +107,8 @@ class NetworkState:
 
     def renew(self, seed: int) -> None:
         """Other noise; values given stay. ValueError for a seed that is no int from 0 to 2^64 - 1."""
-        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**64:
-            raise ValueError(f"seed must be an int from 0 to 2^64 - 1, got {seed!r}")
-        generator = torch.Generator().manual_seed(seed)
-        noise = uniform_noise((1, *self.net.event_shape), generator=generator)
-        self.seed, self.noise = seed, noise.to(self.net.device)
+        self.noise = seeded_noise(self.net, seed)
+        self.seed = seed
         self.restart()
 
     def give(self, v: int, value: int | None) -> None:
@@ -142,14 +139,3 @@ class NetworkState:
             )
             for v in net.ordering.tolist()
         )
-
-
-def _one_event(noise: Tensor, size: int) -> Tensor:
-    """The noise with a batch axis of 1 if it had none."""
-    if not isinstance(noise, Tensor):
-        raise TypeError(f"noise must be a torch.Tensor, got {type(noise).__name__}")
-    if tuple(noise.shape) not in ((size,), (1, size)):
-        raise ValueError(
-            f"noise for one event has shape {(1, size)} or {(size,)}, got {tuple(noise.shape)}"
-        )
-    return noise.reshape(1, size)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .network_view import Naming, polygon
+from .network_state import Decision
+from .network_view import Naming
 from .svg import ACCENT, QUIET, Drawing, text_width
 
 __all__ = ["draw_decision", "draw_factors", "shares"]
@@ -20,34 +21,22 @@ NARROWEST, INTERVAL = 300.0, 92.0  # width of the drawing, height of its lower p
 
 
 def draw_decision(
-    naming: Naming,
-    v: int,
-    parents: Sequence[int],
-    table: np.ndarray,
-    row: Sequence[int],
-    value: int,
-    u: float,
-    *,
-    given: bool,
-    ones_first: bool,
+    naming: Naming, decision: Decision, parents: Sequence[int], *, ones_first: bool
 ) -> Drawing:
-    """The table of variable v with a row in use, and below it the draw from that row.
+    """The table of a variable with the row in use, and below it the draw from that row.
 
     Args:
-        parents: the parents of v.
-        table: probabilities (K_p1, ..., K_pm, K_v) of v.
-        row: the values of the parents.
-        value: the value of v.
-        u: the uniform number in (0, 1).
-        given: whether the value was given rather than drawn with u.
+        decision: how the variable got its value.
+        parents: its parents.
         ones_first: see `shares`.
     """
-    cells, used, chosen = _cells(naming, v, parents, table, row, value)
+    v, row, u = decision.variable, decision.row, decision.u
+    cells, used, chosen = _cells(naming, decision, parents)
     widths = _widths(cells)
     title = naming.conditional(v, parents)
     width = max(NARROWEST, MARK + sum(widths) + 2, min(text_width(title), 380.0))
     height = 26 + LINE * len(cells) + 30
-    probs = table[tuple(row)]
+    probs = decision.probs
     told = ", ".join(f"{p:.3f} for {n}" for p, n in zip(probs, naming.values[v], strict=True))
     state = ", ".join(naming.says(w, k) for w, k in zip(parents, row, strict=True))
     label = f"table {title}, row in use{f' {state}' if state else ''}: {told}; u = {u:.3f}"
@@ -55,7 +44,7 @@ def draw_decision(
     words, size = _fitted(title, width)
     drawing.text(2, 16, words, anchor="start", bold=True, size=size)
     _draw_cells(drawing, cells, widths, used, chosen, len(parents))
-    _draw_interval(drawing, height, naming.values[v], shares(probs, ones_first), value, u, given)
+    _draw_interval(drawing, height, naming.values[v], shares(probs, ones_first), decision)
     return drawing
 
 
@@ -99,17 +88,13 @@ def _fitted(words: str, width: float) -> tuple[str, float]:
 
 
 def _cells(
-    naming: Naming,
-    v: int,
-    parents: Sequence[int],
-    table: np.ndarray,
-    row: Sequence[int],
-    value: int,
+    naming: Naming, decision: Decision, parents: Sequence[int]
 ) -> tuple[list[list[str]], int, int]:
     """Lines of text, the heads first; which line is in use; which column holds the value's probability."""
+    v, table, value = decision.variable, decision.table, decision.value
     counts = table.shape[:-1]
     total = int(np.prod(counts, dtype=np.int64))
-    in_use = int(np.ravel_multi_index(tuple(row), counts)) if parents else 0
+    in_use = int(np.ravel_multi_index(decision.row, counts)) if parents else 0
     rows, columns = _window(total, in_use, MOST_ROWS), _window(table.shape[-1], value, MOST_COLUMNS)
     more_left, more_right = columns.start > 0, columns.stop < table.shape[-1]
 
@@ -173,7 +158,7 @@ def _draw_cells(
         if number == used:
             drawing.rect((MARK, top), right - MARK, LINE, opacity=0.35)
             corners = [(5, top + 4), (5, top + LINE - 4), (MARK - 4, top + LINE / 2)]
-            polygon(drawing, corners, ACCENT)
+            drawing.polygon(corners)
         left = MARK
         for column, (words, width) in enumerate(zip(line, widths, strict=True)):
             this = number == used and column == chosen
@@ -200,11 +185,10 @@ def _draw_interval(
     top: float,
     names: Sequence[str],
     parts: Sequence[tuple[int, float, float]],
-    value: int,
-    u: float,
-    given: bool,
+    decision: Decision,
 ) -> None:
     """The interval (0, 1) with a share for each value and a tick at u."""
+    value, u, given = decision.value, decision.u, decision.given
     left, right, high, low = 14.0, drawing.width - 14.0, top + 16, top + 50
 
     def x(share: float) -> float:

@@ -11,7 +11,7 @@ from .cutting import Point
 from .network_layout import Layout, layered, placed
 from .svg import ACCENT, QUIET, Drawing, text_width
 
-__all__ = ["Naming", "draw_graph", "make_layout", "network_figure", "polygon"]
+__all__ = ["Naming", "draw_graph", "make_layout", "network_figure"]
 
 Variable = str | int
 SMALL, LINE = 13, 17  # pixels: size of letters, distance of lines
@@ -183,7 +183,7 @@ def _draw_arrow(drawing: Drawing, route: Sequence[Point], *, strong: bool) -> No
         (base[0] + wing[0], base[1] + wing[1]),
         (base[0] - wing[0], base[1] - wing[1]),
     ]
-    polygon(drawing, corners, colour)
+    drawing.polygon(corners, colour)
 
 
 def _rounded(route: Sequence[Point]) -> list[Point]:
@@ -204,12 +204,6 @@ def _towards(corner: Point, other: Point) -> Point:
     """A point on the way from a corner, at most half of it."""
     share = min(0.5, CORNER / max(math.dist(corner, other), 1e-9))
     return tuple(a + share * (b - a) for a, b in zip(corner, other, strict=True))
-
-
-def polygon(drawing: Drawing, corners: Iterable[Point], colour: str) -> None:
-    """A filled shape without an outline."""
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
-    drawing.parts.append(f'<polygon points="{path}" fill="{colour}"/>')
 
 
 def _draw_box(

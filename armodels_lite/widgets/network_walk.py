@@ -18,6 +18,7 @@ from .network_state import Decision, NetworkState, WalkFrame
 from .network_table import draw_decision, draw_factors, shares
 from .network_view import Naming, draw_graph, make_layout
 from .numbers import told_apart
+from .one_event import next_seed
 from .svg import Drawing
 
 __all__ = ["NetworkWalk"]
@@ -105,7 +106,7 @@ class NetworkWalk(ChartStepper):
         )
 
     def _renew(self) -> None:
-        self.state.renew(0 if self.state.seed is None else (self.state.seed + 1) % 2**64)
+        self.state.renew(next_seed(self.state.seed))
 
     def _set(self, v: int, value: int) -> None:
         self.state.give(v, None if value == DRAWN else value)
@@ -153,13 +154,8 @@ class NetworkWalk(ChartStepper):
         last = frame.decisions[-1]
         return draw_decision(
             self.naming,
-            last.variable,
+            last,
             self.net.parents[last.variable],
-            last.table,
-            last.row,
-            last.value,
-            last.u,
-            given=last.given,
             ones_first=self._ones_first,
         )
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..chain import AutoregressiveModel
 from ..plots import colour_table, frame_strip
 from .grid import PixelGrid
+from .one_event import next_seed
 from .sampler_state import Frame, SamplerState
 from .sampler_view import CHART_WIDTH, Look, chart, image_pixels, mean_pixels, sentence
 from .stepper import Stepper
@@ -154,7 +155,7 @@ class PixelSampler(Stepper):
         noise = ipywidgets.Button(
             description="New noise", tooltip="Draw with other uniform numbers"
         )
-        self.on_click(noise, lambda: state.renew(0 if state.seed is None else state.seed + 1))
+        self.on_click(noise, lambda: state.renew(next_seed(state.seed)))
         clear = ipywidgets.Button(
             description="Clear paint", tooltip="Take back every painted pixel"
         )

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from ..chain import AutoregressiveModel
-from ..distributions import Distribution, uniform_noise
+from ..distributions import Distribution
 from ..sampling import sampling_mode
+from .one_event import as_batch_of_one, seeded_noise
 
 __all__ = ["Draw", "Frame", "SamplerState"]
 
@@ -106,7 +107,9 @@ class SamplerState:
         self.step = 0
         self.seed: int | None = seed if noise is None else None
         self.noise = (
-            self._seeded_noise(seed) if noise is None else _one_event(noise, model.event_shape)
+            seeded_noise(model, seed)
+            if noise is None
+            else as_batch_of_one("noise", noise, model.event_shape)
         )
         self.temperature = temperature
         self.context = self._as_context(0 if context is None and model.num_classes else context)
@@ -194,7 +197,7 @@ class SamplerState:
 
     def renew(self, seed: int) -> None:
         """Other noise; what is painted stays. ValueError for a seed that is no int from 0 to 2^64 - 1."""
-        self.seed, self.noise = seed, self._seeded_noise(seed)
+        self.seed, self.noise = seed, seeded_noise(self.model, seed)
         self.restart()
 
     def set_context(self, context: int | Tensor | None) -> None:
@@ -268,29 +271,12 @@ class SamplerState:
                 self._decoder.rewind(rank)
             del self._draws[rank:]
 
-    def _seeded_noise(self, seed: int) -> Tensor:
-        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**64:
-            raise ValueError(f"seed must be an int from 0 to 2^64 - 1, got {seed!r}")
-        generator = torch.Generator().manual_seed(seed)
-        return uniform_noise((1, *self.model.event_shape), generator=generator).to(
-            self.model.device
-        )
-
     def _as_context(self, context: int | Tensor | None) -> Tensor | None:
         if context is None:
             return None
         if isinstance(context, int):
             return torch.tensor([context], device=self.model.device)
-        return _one_event(context, self.model.context_shape or ())
-
-
-def _one_event(x: Tensor, shape: Sequence[int]) -> Tensor:
-    """x with a batch axis of 1 if it had none."""
-    if not isinstance(x, Tensor):
-        raise TypeError(f"noise must be a torch.Tensor, got {type(x).__name__}")
-    if tuple(x.shape) not in (tuple(shape), (1, *shape)):
-        raise ValueError(f"noise for one image has shape {(1, *shape)}, got {tuple(x.shape)}")
-    return x.reshape(1, *shape)
+        return as_batch_of_one("context", context, self.model.context_shape or ())
 
 
 def _image_shape(event_shape: tuple[int, ...], given: Sequence[int] | None) -> tuple[int, int, int]:

@@ -79,6 +79,11 @@ class Drawing:
             f'<polyline {shape} stroke="{colour}" stroke-width="{width}"{_dashes(dashed)}/>'
         )
 
+    def polygon(self, corners: Iterable[tuple[float, float]], colour: str = ACCENT) -> None:
+        """A filled shape without an outline."""
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+        self.parts.append(f'<polygon points="{path}" fill="{colour}"/>')
+
     def rect(
         self,
         corner: tuple[float, float],
@@ -268,8 +273,7 @@ class Chart(Drawing):
         elif self.x[0] <= x <= self.x[1] and not math.isnan(y):
             (place, edge), tail = self.place(x, y), 2 * radius * (-1 if y < self.y[0] else 1)
             corners = [(place - radius, edge + tail), (place + radius, edge + tail), (place, edge)]
-            path = " ".join(f"{a:.1f},{b:.1f}" for a, b in corners)
-            self.parts.append(f'<polygon points="{path}" fill="{colour}"/>')
+            self.polygon(corners, colour)
 
     def shows(self, x: float, y: float) -> bool:
         """Whether a value lies inside the chart; edges belong to it."""

@@ -1,0 +1,50 @@
+"""What widgets that draw a single event need: its noise from a seed, and batches of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..density import DensityModel
+from ..distributions import uniform_noise
+
+__all__ = ["as_batch_of_one", "next_seed", "seeded_noise"]
+
+SEEDS = 2**64
+
+
+def seeded_noise(model: DensityModel, seed: int) -> Tensor:
+    """The noise (1, *event_shape) with which `model.sample(1, generator=...)` draws after `manual_seed(seed)`.
+
+    Raises ValueError for a seed that is no int from 0 to 2^64 - 1.
+    """
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < SEEDS:
+        raise ValueError(f"seed must be an int from 0 to 2^64 - 1, got {seed!r}")
+    generator = torch.Generator().manual_seed(seed)
+    return uniform_noise((1, *model.event_shape), generator=generator).to(model.device)
+
+
+def next_seed(seed: int | None) -> int:
+    """The seed of the next noise; 0 comes after the last, and after noise that was given (None).
+
+    >>> next_seed(None), next_seed(3)
+    (0, 4)
+    """
+    return 0 if seed is None else (seed + 1) % SEEDS
+
+
+def as_batch_of_one(name: str, x: Tensor, shape: Sequence[int]) -> Tensor:
+    """x (1, *shape), given with or without its batch axis.
+
+    Raises:
+        TypeError, ValueError: x is no tensor, or of another shape; the message calls it by `name`.
+    """
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor, got {type(x).__name__}")
+    if tuple(x.shape) not in (tuple(shape), (1, *shape)):
+        raise ValueError(
+            f"{name} for one event has shape {(1, *shape)} or {tuple(shape)}, got {tuple(x.shape)}"
+        )
+    return x.reshape(1, *shape)
