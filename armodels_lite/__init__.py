@@ -7,7 +7,7 @@
 (torch.Size([2, 1, 8, 8]), torch.Size([2]))
 """
 
-from .chain import AutoregressiveModel, Decoder, DensityModel, Step, load_pretrained
+from .chain import AutoregressiveModel, Decoder, Step
 from .conditionals import (
     Bernoulli,
     Categorical,
@@ -17,9 +17,20 @@ from .conditionals import (
     PiecewiseConstant,
 )
 from .data import load
+from .density import DensityModel
 from .filters import top_k, top_p
 from .inspection import dependencies, receptive_field, total_probability
-from .models import FVSBN, MADE, NADE, BayesNet, Histogram, IndependentBernoulli
+from .models import (
+    FVSBN,
+    MADE,
+    NADE,
+    BayesNet,
+    Classifier,
+    Histogram,
+    IndependentBernoulli,
+    LinearAR,
+)
+from .saving import load_pretrained
 from .training import Evaluation, History, bits_per_dim, evaluate, fit
 
 __version__ = "0.1.0"
@@ -32,6 +43,7 @@ __all__ = [
     "BayesNet",
     "Bernoulli",
     "Categorical",
+    "Classifier",
     "Conditional",
     "Decoder",
     "DensityModel",
@@ -40,6 +52,7 @@ __all__ = [
     "Histogram",
     "History",
     "IndependentBernoulli",
+    "LinearAR",
     "LogisticMixture",
     "PiecewiseConstant",
     "Step",

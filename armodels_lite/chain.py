@@ -15,19 +15,12 @@ from torch import Tensor
 
 from .conditionals import Bernoulli, Categorical, Conditional, GaussianMixture, LogisticMixture
 from .decoder import Decoder, NaiveDecoder
-from .density import DensityModel, load_pretrained
+from .density import DensityModel
 from .distributions import Distribution
 from .orderings import make_ordering
 from .sampling import Filter, Sampler, Step, check_count, sampling_mode
 
-__all__ = [
-    "AutoregressiveModel",
-    "Decoder",
-    "DensityModel",
-    "NaiveDecoder",
-    "Step",
-    "load_pretrained",
-]
+__all__ = ["AutoregressiveModel", "Decoder", "NaiveDecoder", "Step"]
 
 
 class AutoregressiveModel(DensityModel):
@@ -53,6 +46,8 @@ class AutoregressiveModel(DensityModel):
         GaussianMixture,
         LogisticMixture,
     )
+    # Whether x may also be (B, L, ...) with L below the length of the event: the probability of a prefix.
+    takes_prefixes: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -114,6 +109,12 @@ class AutoregressiveModel(DensityModel):
         """
         self.check(x, context)
         return self.conditional.distribution(self.params(x, context))
+
+    def _accepted_shape(self, x: Tensor) -> tuple[int, ...]:
+        length, *rest = self.event_shape
+        if self.takes_prefixes and isinstance(x, Tensor) and x.dim() == 1 + len(self.event_shape):
+            length = min(length, x.shape[1])
+        return (length, *rest)
 
     def _check_values(self, x: Tensor) -> None:
         self.conditional.check_values(x)

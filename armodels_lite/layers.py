@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["MaskedLinear"]
+__all__ = ["MaskedLinear", "layer_sizes"]
+
+
+def layer_sizes(name: str, sizes: Sequence[int]) -> tuple[int, ...]:
+    """The sizes of some layers as a tuple; ValueError, naming the argument, unless they are positive ints."""
+    given = tuple(sizes) if isinstance(sizes, Iterable) and not isinstance(sizes, str) else None
+    if given is None or not all(type(size) is int and size > 0 for size in given):
+        raise ValueError(
+            f"{name} must be a tuple of positive ints such as (500, 500), got {sizes!r}"
+        )
+    return given
 
 
 class MaskedLinear(nn.Linear):

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from .density import DensityModel, eval_mode
+from .base import eval_mode
+from .density import DensityModel
 from .distributions import Distribution, uniform_noise
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from random_weights import randomised
 from safetensors.torch import load_file, save_file
 
 import armodels_lite as ar
-from armodels_lite import density
+from armodels_lite import saving
 from armodels_lite.checksum import checksum
 
 
@@ -32,7 +32,7 @@ def assert_same(one: ar.AutoregressiveModel, other: ar.AutoregressiveModel) -> N
 
 def rewritten(path: Path, change: Callable[[dict], None]) -> None:
     """A safetensors file with something in it changed, its metadata kept."""
-    with density.safe_open(path, framework="pt") as file:
+    with saving.safe_open(path, framework="pt") as file:
         metadata = file.metadata()
     weights = load_file(path)
     change(weights)
@@ -306,9 +306,9 @@ def test_an_interrupted_save_loses_nothing(
 
     with monkeypatch.context() as patch:
         if moment == "writing weights":
-            patch.setattr(density, "save_file", half_a_file)
+            patch.setattr(saving, "save_file", half_a_file)
         else:
-            patch.setattr(density.os, "replace", one_move)
+            patch.setattr(saving.os, "replace", one_move)
         with pytest.raises(Killed):
             new.save_pretrained(tmp_path)
     loaded = ar.load_pretrained(tmp_path)

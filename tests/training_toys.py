@@ -53,14 +53,14 @@ class Toy(nn.Module):
         if x.dtype != torch.float32 or not ((x == 0) | (x == 1)).all():
             raise ValueError("x must be floats 0 or 1")
 
-    def _log_prob(self, x, context=None):
+    def _nats(self, x, context=None):
         logits = self.dropout(self.logits).expand_as(x)
-        return -nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1)
+        return nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1)
 
     def _loss(self, x, context=None):
         self.calls += 1
         self.contexts.append(context)
-        return self.hook(self.calls, -self._log_prob(x, context).mean())
+        return self.hook(self.calls, self._nats(x, context).mean())
 
 
 def weights_of(model: nn.Module) -> list[torch.Tensor]:

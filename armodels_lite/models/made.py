@@ -8,7 +8,7 @@ place; a class or a vector may enter every layer.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..chain import AutoregressiveModel
 from ..conditionals import Conditional
 from ..decoder import Decoder
-from ..layers import MaskedLinear
+from ..layers import MaskedLinear, layer_sizes
 from ..masks import expand_mask, made_degrees, made_masks
 
 __all__ = ["MADE"]
@@ -57,7 +57,7 @@ class MADE(AutoregressiveModel):
             num_classes=num_classes,
             context_shape=context_shape,
         )
-        self.hidden = _layer_sizes(hidden)
+        self.hidden = layer_sizes("hidden", hidden)
         if seed is not None and (type(seed) is not int or seed < 0):
             raise ValueError(f"seed must be None or an int of at least 0, got {seed!r}")
         if not isinstance(direct, bool):
@@ -215,12 +215,3 @@ def _ends(degrees: Tensor, size: int) -> list[int]:
 def _expanded(order: Tensor, width: int) -> Tensor:
     """A permutation of blocks as a permutation of the entries in blocks of `width`."""
     return (order.unsqueeze(1) * width + torch.arange(width, device=order.device)).flatten()
-
-
-def _layer_sizes(hidden: Sequence[int]) -> tuple[int, ...]:
-    sizes = tuple(hidden) if isinstance(hidden, Iterable) and not isinstance(hidden, str) else None
-    if sizes is None or not all(type(size) is int and size > 0 for size in sizes):
-        raise ValueError(
-            f"hidden must be a tuple of positive ints such as (500, 500), got {hidden!r}"
-        )
-    return sizes

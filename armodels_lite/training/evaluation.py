@@ -1,4 +1,4 @@
-"""How good a model is: the negative log-likelihood of data, in nats per example and bits per dimension."""
+"""How good a model is: what data cost it, in nats per example and, for a density, in bits per dimension."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ..density import DensityModel, eval_mode
+from ..base import Model, eval_mode
+from ..density import DensityModel
 
 __all__ = [
     "Evaluation",
     "bits_per_dim",
     "evaluate",
     "examples",
-    "negative_log_likelihoods",
+    "nats_per_example",
 ]
 
 CHECKED_AT_ONCE = 4096  # examples
@@ -23,14 +24,14 @@ CHECKED_AT_ONCE = 4096  # examples
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's negative log-likelihood on some data.
+    """What a model's loss is on some data: for a density the negative log-likelihood.
 
     Attributes:
         nats: the mean per example.
         standard_error: of that mean, over the examples (not over trainings); NaN for a single example.
-        bits_per_dim: nats / (D ln 2) with D variables an example.
+        bits_per_dim: nats / (D ln 2) with D variables an example; None for a model that is no density.
         unit: what bits_per_dim measures: "bits/dim", or "bits/dim (differential)" for continuous variables,
-            where the value depends on the unit of the data and may be negative.
+            where the value depends on the unit of the data and may be negative; "" where there is none.
         n: the number of examples.
         per_example: (n,) float64 on the CPU, nats of each; two models on the same data are compared by the
             differences of these.
@@ -38,23 +39,24 @@ class Evaluation:
 
     nats: float
     standard_error: float
-    bits_per_dim: float
+    bits_per_dim: float | None
     unit: str
     n: int
     per_example: Tensor = field(repr=False)
 
     def __str__(self) -> str:
         nats = f"{self.nats:.2f} ± {self.standard_error:.2f} nats"
-        return f"{nats}, {self.bits_per_dim:.3f} {self.unit} (n={self.n})"
+        bits = "" if self.bits_per_dim is None else f", {self.bits_per_dim:.3f} {self.unit}"
+        return f"{nats}{bits} (n={self.n})"
 
 
-def evaluate(model: DensityModel, data: object, *, batch_size: int = 256) -> Evaluation:
+def evaluate(model: Model, data: object, *, batch_size: int = 256) -> Evaluation:
     """Measure a model on data, where the model is and in its own precision, in eval mode without gradients.
 
     Args:
-        model: any model with a log-probability. Its train or eval mode is restored afterwards.
+        model: any model with a loss in nats. Its train or eval mode is restored afterwards.
         data: a split with `.x` and `.y`, a tensor of events (B, *event_shape), or a pair (x, y). y is used
-            only by conditional models.
+            only by conditional models and classifiers.
         batch_size: examples at once; changes memory and time, not the result beyond rounding.
 
     Raises:
@@ -69,11 +71,13 @@ def evaluate(model: DensityModel, data: object, *, batch_size: int = 256) -> Eva
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(f"batch_size is {batch_size!r}; accepted: an int of at least 1")
     check_all(model, x, context, model.device)
-    nats = negative_log_likelihoods(model, x, context, batch_size, model.device)
+    nats = nats_per_example(model, x, context, batch_size, model.device)
     error = nats.std().item() / math.sqrt(len(nats)) if len(nats) > 1 else math.nan
     mean = nats.mean().item()
-    bits = mean / (x[0].numel() * math.log(2))
-    unit = "bits/dim (differential)" if _is_continuous(model) else "bits/dim"
+    bits, unit = None, ""
+    if isinstance(model, DensityModel):
+        bits = mean / (x[0].numel() * math.log(2))
+        unit = "bits/dim (differential)" if _is_continuous(model) else "bits/dim"
     return Evaluation(mean, error, bits, unit, len(nats), nats)
 
 
@@ -83,12 +87,14 @@ def bits_per_dim(model: DensityModel, x: Tensor, context: Tensor | None = None) 
     For continuous variables this is the differential value: it depends on the unit of x and may be negative.
 
     Raises:
-        ValueError, TypeError: as `model.log_prob`; ValueError for an empty batch.
+        ValueError, TypeError: as `model.log_prob`; for a model that is no density; for an empty batch.
 
     >>> import armodels_lite as ar
     >>> round(ar.bits_per_dim(ar.FVSBN((3,)), torch.ones(1, 3)), 6)
     1.0
     """
+    if not isinstance(model, DensityModel):
+        raise TypeError(f"bits per dimension need a density p(x), got a {type(model).__name__}")
     if not isinstance(x, Tensor):
         raise TypeError(f"x must be a tensor, got {type(x).__name__}")
     conditional = model.num_classes is not None or model.context_shape is not None
@@ -97,7 +103,7 @@ def bits_per_dim(model: DensityModel, x: Tensor, context: Tensor | None = None) 
     return evaluate(model, (x, context)).bits_per_dim
 
 
-def examples(model: DensityModel, data: object, name: str) -> tuple[Tensor, Tensor | None]:
+def examples(model: Model, data: object, name: str) -> tuple[Tensor, Tensor | None]:
     """Events and context in a split, a tensor or a pair; the context is None for a model that takes none.
 
     Raises:
@@ -124,7 +130,7 @@ def examples(model: DensityModel, data: object, name: str) -> tuple[Tensor, Tens
     return x, (y if conditional else None)
 
 
-def check_all(model: DensityModel, x: Tensor, context: Tensor | None, device: torch.device) -> None:
+def check_all(model: Model, x: Tensor, context: Tensor | None, device: torch.device) -> None:
     """`model.check` on all examples, a few thousand at a time; inner loops can then do without."""
     for start in range(0, len(x), CHECKED_AT_ONCE):
         part = slice(start, start + CHECKED_AT_ONCE)
@@ -132,8 +138,8 @@ def check_all(model: DensityModel, x: Tensor, context: Tensor | None, device: to
 
 
 @torch.no_grad()
-def negative_log_likelihoods(
-    model: DensityModel, x: Tensor, context: Tensor | None, batch_size: int, device: torch.device
+def nats_per_example(
+    model: Model, x: Tensor, context: Tensor | None, batch_size: int, device: torch.device
 ) -> Tensor:
     """Nats of each of the checked examples, (n,) float64 on the CPU."""
     parts = []
@@ -141,7 +147,7 @@ def negative_log_likelihoods(
         for start in range(0, len(x), batch_size):
             part = slice(start, start + batch_size)
             given = None if context is None else context[part].to(device)
-            parts.append(-model._log_prob(x[part].to(device), given))
+            parts.append(model._nats(x[part].to(device), given))
     return torch.cat(parts).cpu().double()
 
 

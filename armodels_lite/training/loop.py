@@ -1,4 +1,4 @@
-"""`fit`: minimise the mean negative log-likelihood with Adam, on any device, stopped and resumed at will."""
+"""`fit`: minimise a model's loss with Adam, on any device, stopped and resumed at will."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..density import DensityModel
+from ..base import Model
 from ..progress import Progress
 from . import checkpoint as files
-from .evaluation import CHECKED_AT_ONCE, check_all, examples, negative_log_likelihoods
+from .evaluation import CHECKED_AT_ONCE, check_all, examples, nats_per_example
 from .history import History
 from .randomness import own_randomness, seed_for
 from .settings import Settings, learning_rate_at
@@ -29,7 +29,7 @@ WHOLE_ON_DEVICE = (
 
 
 def fit(
-    model: DensityModel,
+    model: Model,
     train: object,
     valid: object = None,
     *,
@@ -51,7 +51,7 @@ def fit(
     resume: bool | str = False,
     progress: bool | str = "auto",
 ) -> History:
-    """Train a model in place by minimising `model.loss`, the mean negative log-likelihood in nats.
+    """Train a model in place by minimising `model.loss`: for a density the mean negative log-likelihood in nats.
 
     With validation data the model ends with the weights of its best epoch on them, else with those of the
     last. A loss that grows but stays finite (a learning rate far too high) stops nothing: look at the
@@ -60,9 +60,9 @@ def fit(
     are the model's device and its train or eval mode.
 
     Args:
-        model: any model with a log-probability.
+        model: any model with a loss.
         train, valid: a split with `.x` and `.y`, a tensor of events (N, *event_shape), or a pair (x, y). y is
-            fed to conditional models only.
+            fed to conditional models and classifiers only.
         epochs: passes over the training data, at most.
         batch_size: examples per step, over all processes together. The last batch of an epoch may be smaller.
         learning_rate: of Adam, at its highest.
@@ -143,7 +143,7 @@ class _Run:
 
     def __init__(
         self,
-        model: DensityModel,
+        model: Model,
         train: tuple[Tensor, Tensor | None],
         valid: tuple[Tensor, Tensor | None] | None,
         settings: Settings,
@@ -265,9 +265,7 @@ class _Run:
         if self.valid_data is None:
             return None
         x, context = self.valid_data
-        nats = negative_log_likelihoods(
-            self.model, x, context, 2 * self.settings.batch_size, self.device
-        )
+        nats = nats_per_example(self.model, x, context, 2 * self.settings.batch_size, self.device)
         loss = nats.mean().item()
         if math.isnan(loss):
             raise FloatingPointError(f"the validation loss is NaN after epoch {epoch}. {_ADVICE}")

@@ -1,0 +1,192 @@
+"""Writing a model into a folder and reading it back: its class and arguments as JSON, its weights as safetensors."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from .checksum import checksum
+from .conditionals import Conditional
+
+__all__ = ["SavedModel", "load_pretrained"]
+
+CONFIG, WEIGHTS, UNFINISHED = "config.json", "model.safetensors", ".unfinished"
+SHIPPED = Path(__file__).resolve().parent.parent / "data" / "checkpoints"
+
+# How constructor arguments that are not JSON are written into a saved model's config.
+_CODERS = {
+    Conditional: (Conditional.to_json, Conditional.from_json),
+    Tensor: (Tensor.tolist, torch.tensor),
+    torch.Size: (list, torch.Size),
+}
+
+
+class SavedModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite", license="mit"):
+    """A module that remembers its constructor's arguments, so that a folder can hold it whole."""
+
+    _classes: ClassVar[dict[str, type[SavedModel]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # The mixin forgets its coders in every subclass, so each one is given them again.
+        super().__init_subclass__(coders=_CODERS, **kwargs)
+        SavedModel._classes[_class_name(cls)] = cls
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> SavedModel:
+        # The mixin keeps the constructor's arguments for the config, and leaves out what is not JSON without a word.
+        model = super().__new__(cls, *args, **kwargs)
+        # Copies: the caller may change a list later, and the model does not change with it.
+        model._hub_mixin_config = copy.deepcopy(model._hub_mixin_config)
+        given = {
+            **dict(zip(list(cls._hub_mixin_init_parameters)[1:], args, strict=False)),
+            **kwargs,
+        }
+        model._not_json = {name: value for name, value in given.items() if not _is_json(value)}
+        return model
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Float dtype of the weights."""
+        return next(self.parameters()).dtype
+
+    def config(self) -> dict[str, Any]:
+        """What `save_pretrained` writes beside the weights: class, constructor arguments, dtype.
+
+        Raises TypeError when an argument of the constructor was nothing that JSON can hold.
+        """
+        if self._not_json:
+            given = ", ".join(f"{name}={value!r}" for name, value in self._not_json.items())
+            raise TypeError(
+                f"a saved {type(self).__name__} keeps its arguments as JSON, which cannot hold {given}"
+            )
+        return {
+            "class": _class_name(type(self)),
+            "arguments": self._hub_mixin_config or {},
+            "dtype": str(self.dtype).removeprefix("torch."),
+        }
+
+    def save_pretrained(self, save_directory: str | Path, **hub_arguments: Any) -> None:
+        """Write config.json and model.safetensors into a folder, which is made if need be.
+
+        Both files are written under temporary names and then moved, each as a whole: an interrupted save leaves the
+        model that was there before or the new one. The weights carry a copy of the config; `load_pretrained` notices
+        if the two files do not belong together. Arguments that the Hub's `push_to_hub` passes on are accepted and
+        not needed here.
+        """
+        folder = Path(save_directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        config = json.dumps(self.config(), indent=2, sort_keys=True)
+        weights = {name: tensor.detach().contiguous() for name, tensor in self.state_dict().items()}
+        (folder / (CONFIG + UNFINISHED)).write_text(config + "\n", encoding="utf-8")
+        metadata = {"config": config, "crc32": str(checksum(weights))}
+        save_file(weights, folder / (WEIGHTS + UNFINISHED), metadata=metadata)
+        for name in (WEIGHTS, CONFIG):
+            os.replace(folder / (name + UNFINISHED), folder / name)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> SavedModel:
+        """`load_pretrained` for a model that must be of this class. Local folders only, nothing is downloaded."""
+        model = load_pretrained(folder)
+        if not isinstance(model, cls):
+            raise ValueError(f"{folder} holds a {type(model).__name__}, not a {cls.__name__}")
+        return model
+
+
+def load_pretrained(folder: str | Path) -> SavedModel:
+    """The model saved in a folder, or shipped under a name, on the CPU and in eval mode, exact to the last bit.
+
+    Raises:
+        FileNotFoundError: no such folder or name, or a file is missing in it.
+        ValueError: a file is damaged, the files do not belong together, the weights do not fit the model.
+    """
+    path = _find(folder)
+    config, (weights, own) = _read_config(path / CONFIG), _read_weights(path / WEIGHTS)
+    if own != config:
+        config = _left_over(path, own)
+    model_class = SavedModel._classes.get(config["class"])
+    if model_class is None:
+        known = ", ".join(sorted(SavedModel._classes))
+        raise ValueError(
+            f"{path / CONFIG} names the unknown model class {config['class']!r}; known are {known}"
+        )
+    arguments = dict(config["arguments"])
+    if arguments.get("conditional") is not None:
+        arguments["conditional"] = Conditional.from_json(arguments["conditional"])
+    try:
+        model = model_class(**arguments).to(getattr(torch, config["dtype"]))
+        model.load_state_dict(weights, strict=True)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} does not fit a {config['class']}: {error}") from error
+    return model.eval()
+
+
+def _find(folder: str | Path) -> Path:
+    for path in (Path(folder), SHIPPED / str(folder)):
+        if path.is_dir():
+            return path
+    shipped = sorted(p.name for p in SHIPPED.iterdir() if p.is_dir()) if SHIPPED.is_dir() else []
+    raise FileNotFoundError(
+        f"no folder {str(folder)!r}, and no shipped checkpoint of that name (shipped: {', '.join(shipped) or 'none'})"
+    )
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        missing = {"class", "arguments", "dtype"} - config.keys()
+    except (ValueError, AttributeError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    if missing:
+        raise ValueError(f"{path} lacks {', '.join(sorted(missing))}")
+    return config
+
+
+def _read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
+    """The weights, and the config that was saved with them."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}
+        config = json.loads(metadata.get("config", "null"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ValueError(f"{path} is damaged or truncated: {error}") from error
+    if "crc32" in metadata and metadata["crc32"] != str(checksum(weights)):
+        raise ValueError(f"{path} is damaged: the checksum of its weights does not match")
+    return weights, config
+
+
+def _left_over(folder: Path, config: dict[str, Any] | None) -> dict[str, Any]:
+    """The config of weights whose save was interrupted before it was moved to its place."""
+    left_over = folder / (CONFIG + UNFINISHED)
+    if not left_over.is_file() or _read_config(left_over) != config:
+        raise ValueError(
+            f"{folder / WEIGHTS} was not saved with the {CONFIG} beside it: save the model again"
+        )
+    return config
+
+
+def _class_name(cls: type) -> str:
+    """What a config calls a class: a bare name is the package's own, whatever a notebook defines later."""
+    package = __name__.partition(".")[0]
+    own = cls.__module__.partition(".")[0] == package
+    return cls.__name__ if own else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _is_json(value: Any) -> bool:
+    """Can the config hold this constructor argument, as it is or by one of the coders?"""
+    try:
+        return isinstance(value, tuple(_CODERS)) or json.dumps(value) is not None
+    except (TypeError, ValueError):
+        return False
