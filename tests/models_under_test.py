@@ -36,6 +36,12 @@ BAYES_NETS: dict[str, dict[str, Any]] = {
     "one-variable": {"parents": [[]]},
     "chain": {"parents": [[], [0], [1], [2]], "conditional": ar.Categorical(3)},
 }
+LINEAR_ARS: dict[str, dict[str, Any]] = {
+    "one-variable": {"event_shape": (1,)},
+    "pair": {"event_shape": (2,)},
+    "shorter-than-its-order": {"event_shape": (2,), "order": 3},
+    "series": {"event_shape": (7,), "order": 3},
+}
 ORDERINGS = ["reverse", "spiral", "hilbert", "random(3)", [2, 0, 5, 1, 4, 3]]
 
 
@@ -78,6 +84,8 @@ def promised_dependencies(model: ar.AutoregressiveModel) -> Tensor:
         return torch.tensor([[i in model.parents[j] for i in order] for j in order])
     if isinstance(model, ar.MADE) and model.direct is None:
         return _made_paths(model)
+    if isinstance(model, ar.LinearAR):
+        return torch.ones(size, size, dtype=torch.bool).tril(-1).triu(-model.order)
     return torch.ones(size, size, dtype=torch.bool).tril(-1)
 
 
@@ -139,6 +147,10 @@ def _cases() -> list[Case]:
             {"event_shape": (1, 2, 3), "ordering": "spiral"},
         )
     )
+    cases += [
+        Case(f"LinearAR-{label}", ar.LinearAR, {"conditional": ar.GaussianMixture(1), **given})
+        for label, given in LINEAR_ARS.items()
+    ]
     return cases + [
         Case(f"BayesNet-{label}", ar.BayesNet, {"event_shape": (len(given["parents"]),), **given})
         for label, given in BAYES_NETS.items()

@@ -29,7 +29,12 @@ def test_causality(case: Case) -> None:
 
 @every_density
 def test_normalisation(case: Case) -> None:
-    contract.check_normalisation(case.build())
+    model = case.build()
+    if case.continuous and model.num_variables > 2:
+        pytest.skip(
+            "quadrature handles two continuous variables; a normal density is the reference"
+        )
+    contract.check_normalisation(model)
 
 
 @every_case

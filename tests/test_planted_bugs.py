@@ -11,6 +11,7 @@ from random_weights import randomised
 from torch import Tensor
 
 import armodels_lite as ar
+from armodels_lite.models.classical import LinearARDecoder
 from armodels_lite.models.fvsbn import FVSBNDecoder
 from armodels_lite.models.made import MADEDecoder
 from armodels_lite.models.nade import NADEDecoder
@@ -68,6 +69,16 @@ class AppendOnlyDecoder(MADEDecoder):
     state = ("x",)
 
 
+class LaggingDecoder(LinearARDecoder):
+    """Looks back one step too far: x_{t-2} where x_{t-1} belongs."""
+
+    def _params(self) -> Tensor:
+        values, self.x = self.x, self.x.roll(1, dims=1)
+        params = super()._params()
+        self.x = values
+        return params
+
+
 class TwiceSquashed(ar.NADE):
     """Puts a sigmoid on the logits, so the likelihood takes it twice; sampling takes it once."""
 
@@ -102,6 +113,10 @@ BUGS: dict[str, tuple[Callable[[], ar.AutoregressiveModel], list[Callable]]] = {
     "append-only decoder": (
         lambda: decoded_by(AppendOnlyDecoder, ar.MADE((5,), hidden=(9,))),
         [contract.check_decoder_moves],
+    ),
+    "lagging decoder": (
+        lambda: decoded_by(LaggingDecoder, ar.LinearAR((5,), order=2)),
+        [contract.check_cached_equals_naive],
     ),
     "sigmoid twice": (
         lambda: randomised(TwiceSquashed((5,), hidden=6).double()),
