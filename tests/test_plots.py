@@ -22,6 +22,11 @@ from armodels_lite import orderings, plots
 DIGITS = torch.rand(10, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 WEIGHTS = torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(0))
 FRAME = np.zeros((8, 8, 4), dtype=np.uint8)
+SERIES = np.random.default_rng(0).normal(size=60)
+MAPS = np.stack(
+    [np.tile(row, (6, 1)) for row in (np.linspace(0, 1, 10), np.full(10, 0.2), np.eye(10)[9])]
+)
+POINTS, LABELS = np.array([[0.0, -1.0], [3.0, 2.0], [1.0, 0.5]]), [0, 1, 1]
 
 FIGURES: dict[str, Callable[[], Figure]] = {
     "image_grid": lambda: plots.image_grid(DIGITS, [f"label {k}" for k in range(10)], columns=5),
@@ -53,6 +58,30 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     ),
     "curves": lambda: plots.curves(
         {"train": [5, 4, 3], "validation": [5, 4, 3.01]}, references={"independent pixels": 4.5}
+    ),
+    "curves band": lambda: plots.curves(
+        {"history": SERIES[:40], "a long name of a forecast": SERIES[40:]},
+        x={"history": range(40), "a long name of a forecast": range(40, 60)},
+        bands={"a long name of a forecast": (SERIES[40:] - 1, SERIES[40:] + 1)},
+        xlim=(20, 60),
+        title="a forecast",
+    ),
+    "curves dots": lambda: plots.curves(
+        {"perfect": [0, 1], "bins": [0.2, 0.5]},
+        x={"perfect": [0, 1], "bins": [0.3, 0.6]},
+        dots=["bins"],
+        bands={"bins": ([0.1, 0.4], [0.3, 0.6])},
+        references={"base rate": 0.4},
+    ),
+    "stems": lambda: plots.stems(SERIES[:20], limit=0.5),
+    "stems many": lambda: plots.stems(
+        {name: SERIES[:30] for name in ("series", "differences", "residuals", "squares")}, limit=0.5
+    ),
+    "decision_maps": lambda: plots.decision_maps(
+        MAPS[0], POINTS, LABELS, extent=(0, 3, -1, 2), width=4.6
+    ),
+    "decision_maps many": lambda: plots.decision_maps(
+        [*MAPS, MAPS[0]], POINTS, LABELS, extent=(0, 3, -1, 2), titles=list("abcd")
     ),
     "bars": lambda: plots.bars(
         {"FVSBN": 18.5, "NADE": 17.2}, errors={"NADE": 0.1}, highlight="NADE"

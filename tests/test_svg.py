@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 import pytest
 
 from armodels_lite.widgets.cutting import cut, runs
-from armodels_lite.widgets.svg import ACCENT, BLUE, Chart, Drawing, nice_ticks, strip, text_width
+from armodels_lite.widgets.svg import ACCENT, BLUE, Chart, Drawing, strip, text_width
+from armodels_lite.widgets.ticks import nice_ticks
 
 
 def elements(drawing: Drawing, name: str) -> list[ElementTree.Element]:

@@ -9,4 +9,13 @@ from .made import MADE
 from .nade import NADE
 from .tables import IndependentBernoulli
 
-__all__ = ["FVSBN", "MADE", "NADE", "BayesNet", "Classifier", "Histogram", "IndependentBernoulli", "LinearAR"]
+__all__ = [
+    "FVSBN",
+    "MADE",
+    "NADE",
+    "BayesNet",
+    "Classifier",
+    "Histogram",
+    "IndependentBernoulli",
+    "LinearAR",
+]

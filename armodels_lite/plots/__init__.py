@@ -8,10 +8,12 @@ Arrays may be numpy arrays, torch tensors on any device, or nested lists. Import
 """
 
 from .charts import bars, curves
+from .decision import decision_maps
 from .graphs import chain_graph
 from .heatmaps import heatmaps, matrix
 from .images import frame_strip, image_grid, ordering_path
 from .output import Picture, show, to_png
+from .stems import stems
 from .style import COLOURS, colour_table, new_figure, style
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "chain_graph",
     "colour_table",
     "curves",
+    "decision_maps",
     "frame_strip",
     "heatmaps",
     "image_grid",
@@ -28,6 +31,7 @@ __all__ = [
     "new_figure",
     "ordering_path",
     "show",
+    "stems",
     "style",
     "to_png",
 ]

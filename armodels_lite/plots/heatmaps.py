@@ -18,6 +18,7 @@ from .style import (
     MAX_NUMBERS,
     WIDTH,
     as_array,
+    as_arrays,
     check_count,
     colour_map,
     in_style,
@@ -59,7 +60,7 @@ def heatmaps(
     """
     if kind not in ("sequential", "diverging"):
         raise ValueError(f"kind must be 'sequential' or 'diverging', got {kind!r}")
-    panels = _panels(arrays)
+    panels = as_arrays(arrays, "arrays", 2)
     check_count("titles", titles, len(panels), "arrays")
     check_count("marks", marks, len(panels), "arrays")
     low, high = _scale(panels, kind, vmin, vmax)
@@ -85,18 +86,6 @@ def heatmaps(
     if label:
         bar.set_label(label)
     return figure
-
-
-def _panels(arrays: Any) -> list[np.ndarray]:
-    if (
-        isinstance(arrays, (list, tuple))
-        and arrays
-        and not np.isscalar(arrays[0])
-        and np.ndim(arrays[0]) == 2
-    ):
-        return [as_array(array, f"array {index}", 2) for index, array in enumerate(arrays)]
-    panels = as_array(arrays, "arrays", (2, 3))
-    return [panels] if panels.ndim == 2 else list(panels)
 
 
 def _scale(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,10 +18,12 @@ __all__ = [
     "COLOURS",
     "WIDTH",
     "as_array",
+    "as_arrays",
     "colour_map",
     "colour_table",
     "in_style",
     "new_figure",
+    "places_of",
     "style",
 ]
 
@@ -33,6 +35,7 @@ MAX_NUMBERS = 100  # cells with a number in each; in more of them numbers are to
 # lightness too; lines differ in their dashes as well, so that a greyscale print loses nothing.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (7, 2, 1.5, 2)), (0, (3, 1)), (0, (9, 3)), "-")
+MARKERS = ("o", "^", "s", "D", "v", "P", "X")  # as dashes, for series drawn as dots
 INK, QUIET, FRAME = "#222222", "#595959", "#B0B0B0"
 
 STYLE: dict[str, Any] = {
@@ -68,6 +71,9 @@ _MAPS: dict[str, Colormap] = {
     "ink": LinearSegmentedColormap.from_list("ink", ["#FFFFFF", "#161616"]),
     "probability": matplotlib.colormaps["Blues"],
     "sequential": matplotlib.colormaps["Blues"],
+    "light": LinearSegmentedColormap.from_list(
+        "light", ["#FFFFFF", "#8DB9DE"]
+    ),  # under points and lines
     "diverging": LinearSegmentedColormap.from_list(
         "diverging", ["#06245E", "#3F6BB5", "#A6A6A6", "#E8B54A", "#FFF2B0"]
     ),
@@ -154,6 +160,44 @@ def as_array(x: Any, name: str, ndim: int | tuple[int, ...]) -> np.ndarray:
     return array
 
 
+def as_arrays(x: Any, name: str, ndim: int) -> list[np.ndarray]:
+    """One array with `ndim` axes, a stack of such arrays, or a sequence of them that may differ in shape, as a list.
+
+    Raises:
+        TypeError, ValueError: as `as_array`.
+    """
+    if isinstance(x, (list, tuple)) and x and not np.isscalar(x[0]) and np.ndim(x[0]) == ndim:
+        return [as_array(array, f"{name}[{index}]", ndim) for index, array in enumerate(x)]
+    array = as_array(x, name, (ndim, ndim + 1))
+    return [array] if array.ndim == ndim else list(array)
+
+
+def places_of(series: Mapping[str, np.ndarray], x: Any, first: int = 1) -> dict[str, np.ndarray]:
+    """Each series' places on the x axis: `x` for all, x[name] for each, or first, first + 1, ... where x is None.
+
+    Raises:
+        ValueError: x names other series, or has another length than a series.
+    """
+    if isinstance(x, Mapping):
+        check_names("x", x, series)
+        if missing := [name for name in series if name not in x]:
+            raise ValueError(f"x has no places for series {', '.join(map(repr, missing))}")
+    places = {}
+    for name, values in series.items():
+        if x is None:
+            where = np.arange(first, first + len(values), dtype=np.float64)
+        elif isinstance(x, Mapping):
+            where = as_array(x[name], f"x[{name!r}]", 1)
+        else:
+            where = as_array(x, "x", 1)
+        if len(where) != len(values):
+            raise ValueError(
+                f"series {name!r} has {len(values)} values for {len(where)} places on the x axis"
+            )
+        places[name] = where
+    return places
+
+
 def strip_frame(axes: Axes) -> None:
     """Take away everything around the picture: ticks and spines."""
     axes.set(xticks=[], yticks=[])
@@ -174,3 +218,14 @@ def check_count(name: str, given: Sequence[Any] | None, needed: int, things: str
     """Raise ValueError unless there are as many of `name` as there are things they belong to."""
     if given is not None and len(given) != needed:
         raise ValueError(f"{name} has {len(given)} entries for {needed} {things}")
+
+
+def check_names(argument: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise ValueError for a given name that is not known, TypeError for one string instead of names."""
+    if isinstance(given, str):
+        raise TypeError(f"{argument} takes names in a list, got the string {given!r}")
+    known = list(known)
+    if unknown := [name for name in given if name not in known]:
+        raise ValueError(
+            f"{argument} names {', '.join(map(repr, unknown))}, and the series are {known}"
+        )

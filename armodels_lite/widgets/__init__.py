@@ -6,21 +6,27 @@
 Importing this package loads ipywidgets and matplotlib; `import armodels_lite` does not.
 """
 
+from .ar_process import ARProcess
 from .bernoulli_likelihood import BernoulliLikelihood
+from .decision_boundary import DecisionBoundary
 from .grid import PixelGrid
 from .histogram_bins import HistogramBins
 from .network_view import network_figure
 from .network_walk import NetworkWalk
+from .ordering_walk import OrderingWalk
 from .pixel_sampler import PixelSampler
 from .sampler_state import SamplerState
 from .stepper import Controls, Stepper
 from .two_kls import TwoKLs
 
 __all__ = [
+    "ARProcess",
     "BernoulliLikelihood",
     "Controls",
+    "DecisionBoundary",
     "HistogramBins",
     "NetworkWalk",
+    "OrderingWalk",
     "PixelGrid",
     "PixelSampler",
     "SamplerState",

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import ipywidgets
 
 from .chart_stepper import ChartStepper
-from .svg import ACCENT, BLUE, FILL, QUIET, Chart, Drawing, nice_ticks
+from .svg import ACCENT, BLUE, FILL, QUIET, Chart, Drawing
+from .ticks import nice_ticks
 
 __all__ = [
     "BernoulliLikelihood",

@@ -62,6 +62,10 @@ class ChartStepper(Stepper):
         """The frames of the strip unless steps are asked for."""
         return [self.frame(step) for step in self.strip_steps()]
 
+    def strip_drawings(self, frame: Any) -> Sequence[Drawing]:
+        """What the strip shows of a frame: all charts unless a subclass leaves some out."""
+        return self.drawings(frame)
+
     # -- what follows --------------------------------------------------------------------------------------------
 
     def draw(self, step: int) -> None:
@@ -89,7 +93,7 @@ class ChartStepper(Stepper):
         captions = [self.caption(frame) for frame in frames]
         columns, alt = [], []
         for frame, caption in zip(frames, captions, strict=True):
-            charts, told = list(self.drawings(frame)), self.told(frame)
+            charts, told = list(self.strip_drawings(frame)), self.told(frame)
             width = max(chart.width for chart in charts)
             columns.append([*charts, paragraphs(told, width)])
             alt.append(f"{caption}: {' '.join(told)}")

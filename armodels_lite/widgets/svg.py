@@ -14,6 +14,7 @@ from typing import Any
 
 from ..plots import COLOURS
 from .cutting import cut, runs
+from .ticks import checked_range, tick_texts
 
 __all__ = [
     "ACCENT",
@@ -24,7 +25,6 @@ __all__ = [
     "Chart",
     "Drawing",
     "Strip",
-    "nice_ticks",
     "strip",
     "text_width",
 ]
@@ -142,6 +142,20 @@ class Drawing:
         half = text_width(words, size) / 2 + 1
         return min(max(place, half), self.width - half)
 
+    def image(self, corner: tuple[float, float], width: float, height: float, png: bytes) -> None:
+        """A PNG, stretched to width x height and smoothed where it is enlarged; `corner` is the upper left one.
+
+        Raises:
+            ValueError: the bytes are no PNG.
+        """
+        if png[:8] != b"\x89PNG\r\n\x1a\n":
+            raise ValueError(f"png must be the bytes of a PNG file, got {png[:8]!r}")
+        place = _attributes(x=corner[0], y=corner[1], width=width, height=height)
+        data = base64.b64encode(png).decode("ascii")
+        self.parts.append(
+            f'<image {place} preserveAspectRatio="none" href="data:image/png;base64,{data}"/>'
+        )
+
     def svg(self) -> str:
         """The drawing as an <svg> element."""
         size = f'width="{self.width:g}" height="{self.height:g}" viewBox="0 0 {self.width:g} {self.height:g}"'
@@ -187,9 +201,9 @@ class Chart(Drawing):
         legend: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(width, height, label=label)
-        self.x, self.y = _range("x", x), _range("y", y)
-        x_ticks = _ticks(*x, 5) if x_ticks is None else x_ticks
-        y_ticks = _ticks(*y, 4) if y_ticks is None else y_ticks
+        self.x, self.y = checked_range("x", x), checked_range("y", y)
+        x_ticks = tick_texts(*x, 5) if x_ticks is None else x_ticks
+        y_ticks = tick_texts(*y, 4) if y_ticks is None else y_ticks
         widest = max((text_width(words, 13) for words in y_ticks.values()), default=0.0)
         self.left = max(self.LEFT, (22 if y_label else 0) + widest + 7)
         self.right = width - self.RIGHT
@@ -365,22 +379,6 @@ def strip(frames: Sequence[Sequence[Drawing]], captions: Sequence[str], alt: str
     return Strip(sheet.svg().replace("currentColor", "#222222"), alt)
 
 
-def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """At most about `count` round numbers between low and high.
-
-    >>> nice_ticks(0, 1)
-    [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    """
-    _range("ticks", (low, high))
-    raw = (high - low) / count
-    magnitude = 10.0 ** math.floor(math.log10(raw))
-    step = next(magnitude * k for k in (1, 2, 2.5, 5, 10) if magnitude * k >= raw * 0.999)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [
-        float(f"{k * step:.12g}") for k in range(first, last + 1)
-    ]  # 0.3, not 0.30000000000000004
-
-
 def text_width(words: str, size: float = FONT) -> float:
     """About how many pixels a text takes: a little more than most fonts need."""
     return 0.66 * size * len(words)
@@ -389,23 +387,6 @@ def text_width(words: str, size: float = FONT) -> float:
 def _fitted(words: str, room: float) -> float:
     """The size of a label: smaller than usual where it would be clipped."""
     return min(FONT, FONT * room / max(text_width(words), 1))
-
-
-def _ticks(low: float, high: float, count: int) -> dict[float, str]:
-    """Round numbers, in as many digits as it takes to tell them apart."""
-    values = nice_ticks(low, high, count)
-    for digits in range(6, 18):
-        texts = [f"{value:.{digits}g}" for value in values]
-        if len(set(texts)) == len(texts):
-            break
-    return dict(zip(values, texts, strict=True))
-
-
-def _range(name: str, ends: tuple[float, float]) -> tuple[float, float]:
-    low, high = ends
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise ValueError(f"{name} must be (low, high), finite and low < high, got {ends}")
-    return float(low), float(high)
 
 
 def _attributes(**numbers: float) -> str:
