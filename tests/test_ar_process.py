@@ -183,14 +183,14 @@ def test_an_explosion_is_drawn_to_its_end_and_no_further() -> None:
     assert not calm.findall("{*}polygon")
 
 
-def test_the_strip_shows_the_four_kinds() -> None:
+def test_the_strip_shows_three_kinds() -> None:
     widget = ARProcess()
     captions = [widget.caption(frame) for frame in widget.strip_frames()]
     kinds = [caption.split(":")[0] for caption in captions]
-    assert kinds == ["wanders", "cycles", "random walk", "explosive"]
+    assert kinds == ["cycles", "random walk", "explosive"]
     assert all(caption in widget.strip().alt for caption in captions)
     groups = ElementTree.fromstring(widget.strip().svg).findall("{*}g")
-    assert len(groups) == 16, "four frames of three charts, with words below"
+    assert len(groups) == 12, "three frames of three charts, with words below"
 
 
 # -- controls ----------------------------------------------------------------------------------------------------

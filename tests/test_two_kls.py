@@ -82,6 +82,17 @@ def test_the_buttons_find_the_best_q_of_each_direction() -> None:
     assert f"KL(q||p) = {best.values[1]:.3f} nats" in words(widget)
 
 
+def test_a_browser_that_rounds_to_a_step_changes_nothing() -> None:
+    widget = TwoKLs()
+    widget.best_for_forward()
+    shown, exact = widget._slider.value, widget.target.sigma
+    assert shown in widget.target.q_sigmas and shown != exact
+    widget._slider.value = shown + 1e-14  # what the browser reports back
+    assert widget.sigma == exact
+    widget._slider.value = shown + 0.1
+    assert widget.sigma == shown + 0.1
+
+
 def test_sigma_changes_both_divergences_and_reset_restores_it() -> None:
     widget = TwoKLs()
     slider = find(widget, "sigma of q")

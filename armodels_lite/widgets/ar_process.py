@@ -368,8 +368,8 @@ class ARProcess(ChartStepper):
         return f"{_caption(frame)}: a_1 = {_short(frame.a_1)}, a_2 = {_short(frame.a_2)}"
 
     def strip_frames(self) -> list[ARFrame]:
-        """An AR(1) process, one close to a fit of yearly sunspot numbers, a random walk, an explosive pair."""
-        chosen = [(0.9, 0.0), (1.39, -0.69), (1.0, 0.0), coefficients(1.02, 30)]
+        """A process close to a fit of yearly sunspot numbers, a random walk, an explosive pair."""
+        chosen = [(1.39, -0.69), (1.0, 0.0), coefficients(1.02, 30)]
         return [ar_frame(a_1, a_2, fixed_noise(0)) for a_1, a_2 in chosen]
 
 

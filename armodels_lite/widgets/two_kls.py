@@ -265,7 +265,7 @@ class TwoKLs(ChartStepper):
         self._slider = ipywidgets.FloatSlider(
             self._first,
             min=grid[0],
-            max=max(grid[-1], self.target.sigma),
+            max=grid[-1],
             step=grid[1] - grid[0],
             readout_format=".2f" if grid[1] - grid[0] > 0.009 else ".2g",
             description="sigma of q",
@@ -296,20 +296,29 @@ class TwoKLs(ChartStepper):
         self.on_click(reverse, self.best_for_reverse)
 
     def _set_sigma(self, sigma: float) -> None:
-        self.sigma = sigma
+        # A browser answers with the step nearest to what it was told: that is no wish of the user.
+        if not math.isclose(sigma, self._nearest(self.sigma), rel_tol=1e-6):
+            self.sigma = sigma
+
+    def _nearest(self, sigma: float) -> float:
+        """The value of the slider that is nearest to sigma."""
+        grid = self.target.q_sigmas
+        return float(grid[np.abs(grid - sigma).argmin()])
 
     def best_for_forward(self) -> None:
         """The q with the smallest KL(p || q): p's own mean and standard deviation, exactly."""
-        self._slider.value = self.target.sigma
+        self.sigma = self.target.sigma
+        self._slider.value = self._nearest(self.sigma)
         self.step = HALF_STEPS
 
     def best_for_reverse(self) -> None:
         """The q with the smallest KL(q || p) among the means and the standard deviations that can be set."""
-        index, self._slider.value = self._best
+        index, self.sigma = self._best
+        self._slider.value = self.sigma
         self.step = index
 
     def restart(self) -> None:
-        self._slider.value = self._first
+        self._slider.value = self.sigma = self._first
 
     def frame(self, step: int) -> KLFrame:
         return kl_frame(self.target, step, self.sigma)

@@ -10,7 +10,12 @@ from lab import LabPage, lab_page, running_lab
 from playwright.sync_api import Locator
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-WIDGETS = {"01_learning_a_generative_model.ipynb": 3, "02_bayes_nets_and_neural_models.ipynb": 2}
+WIDGETS = {
+    "01_learning_a_generative_model.ipynb": 3,
+    "02_bayes_nets_and_neural_models.ipynb": 2,
+    "03_neural_models_for_classification.ipynb": 1,
+    "05_autoregressive_models.ipynb": 2,
+}
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
