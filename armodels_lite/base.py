@@ -98,7 +98,7 @@ class Model(SavedModel):
 
     def check_events(self, x: Tensor) -> None:
         """Raise ValueError or TypeError unless x is a batch of events of this model."""
-        self._check_tensor("x", x, self._accepted_shape(x), self.event_dtype)
+        self._check_tensor("x", x, self._accepted_shape(x), self.event_dtype, self._also_accepted)
         self._check_values(x)
 
     def check_context(self, context: Tensor | None, n: int) -> None:
@@ -138,14 +138,19 @@ class Model(SavedModel):
         """The shape that each event of the batch x must have."""
         return self.event_shape
 
+    @property
+    def _also_accepted(self) -> str:
+        """What an error about the shape of x says after the shape of whole events."""
+        return ""
+
     def _check_tensor(
-        self, name: str, x: Tensor, shape: tuple[int, ...], dtype: torch.dtype
+        self, name: str, x: Tensor, shape: tuple[int, ...], dtype: torch.dtype, besides: str = ""
     ) -> None:
         if not isinstance(x, Tensor):
             raise TypeError(f"{name} must be a torch.Tensor, got {type(x).__name__}")
         if x.dim() != 1 + len(shape) or tuple(x.shape[1:]) != shape:
-            accepted = ", ".join(["B", *map(str, shape)])
-            raise ValueError(f"{name} must have shape ({accepted}), got {tuple(x.shape)}")
+            accepted = f"(B, {', '.join(map(str, shape))})" if shape else "(B,)"
+            raise ValueError(f"{name} must have shape {accepted}{besides}, got {tuple(x.shape)}")
         if x.dtype != dtype:
             raise TypeError(f"{name} must be {dtype} for this model, got {x.dtype}")
         if x.device != self.device:

@@ -116,6 +116,12 @@ class AutoregressiveModel(DensityModel):
             length = min(length, x.shape[1])
         return (length, *rest)
 
+    @property
+    def _also_accepted(self) -> str:
+        length, *rest = self.event_shape
+        prefix = ", ".join(["B", "L", *map(str, rest)])
+        return f" or, for a prefix, ({prefix}) with L <= {length}" if self.takes_prefixes else ""
+
     def _check_values(self, x: Tensor) -> None:
         self.conditional.check_values(x)
 

@@ -36,13 +36,20 @@ def dependencies(
         context: for conditional models, B entries; without x by default class 0, or ones.
 
     Raises:
-        ValueError, TypeError: if x or context do not fit the model.
+        TypeError: a model that is no `AutoregressiveModel`.
+        ValueError, TypeError: if x or context do not fit the model, or x holds prefixes of events.
     """
+    check_kind(model, AutoregressiveModel, "dependencies are those of an autoregressive model")
     context_given = context is not None
     if x is None:
         x = _examples(model, 3)
         context = context if context_given else default_context(model, 3)
     model.check(x, context)
+    if tuple(x.shape[1:]) != model.event_shape:
+        raise ValueError(
+            f"dependencies are measured on whole events of shape {model.event_shape}, "
+            f"got a prefix {tuple(x.shape[1:])}"
+        )
     if len(x) == 0:
         raise ValueError("dependencies are measured on examples: give at least one event")
     exact = copy.deepcopy(model).double().eval()
@@ -71,9 +78,10 @@ def receptive_field(
 ) -> Tensor:
     """Bool (event_shape): which variables the conditional at a flat position depends on.
 
-    Measured as in `dependencies`, which explains x and context. Raises ValueError for a position that is no int
-    inside the event.
+    Measured as in `dependencies`, which explains x, context and errors. Raises ValueError besides for a position that
+    is no int inside the event.
     """
+    check_kind(model, AutoregressiveModel, "a receptive field is that of an autoregressive model")
     if type(position) is not int or not 0 <= position < model.num_variables:
         raise ValueError(
             f"position must be an int in 0..{model.num_variables - 1}, got {position!r}"
@@ -95,8 +103,10 @@ def total_probability(model: DensityModel, context: Tensor | None = None) -> flo
         context: one entry (1, ...) for conditional models; by default class 0, or ones.
 
     Raises:
+        TypeError: a model that is no `DensityModel`.
         ValueError: too many events or cells, or more than two continuous variables without bins.
     """
+    check_kind(model, DensityModel, "a total probability is that of a density p(x)")
     context = default_context(model, 1) if context is None else context
     model.check_context(context, 1)
     if isinstance(getattr(model, "conditional", None), PiecewiseConstant):
@@ -240,6 +250,12 @@ def default_context(model: DensityModel, n: int) -> Tensor | None:
     if model.context_shape is not None:
         return torch.ones(n, *model.context_shape, dtype=model.dtype, device=model.device)
     return None
+
+
+def check_kind(model: object, kind: type, wanted: str) -> None:
+    """Raise TypeError, saying what was wanted, unless the model is one of that kind."""
+    if not isinstance(model, kind):
+        raise TypeError(f"{wanted}, got a {type(model).__name__}")
 
 
 def _repeated(context: Tensor | None, n: int) -> Tensor | None:

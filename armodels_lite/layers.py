@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,12 +14,12 @@ __all__ = ["MaskedLinear", "layer_sizes"]
 
 def layer_sizes(name: str, sizes: Sequence[int]) -> tuple[int, ...]:
     """The sizes of some layers as a tuple; ValueError, naming the argument, unless they are positive ints."""
-    given = tuple(sizes) if isinstance(sizes, Iterable) and not isinstance(sizes, str) else None
-    if given is None or not all(type(size) is int and size > 0 for size in given):
+    # No range and no generator: the config of a saved model could not hold them.
+    if not isinstance(sizes, (list, tuple)) or not all(type(k) is int and k > 0 for k in sizes):
         raise ValueError(
             f"{name} must be a tuple of positive ints such as (500, 500), got {sizes!r}"
         )
-    return given
+    return tuple(sizes)
 
 
 class MaskedLinear(nn.Linear):

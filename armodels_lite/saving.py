@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+from inspect import Parameter
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,6 +31,10 @@ _CODERS = {
 }
 
 
+# The only names under which they mean the same when they are read back.
+_READ_BACK = {"conditional": Conditional, "ordering": Tensor}
+
+
 class SavedModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite", license="mit"):
     """A module that remembers its constructor's arguments, so that a folder can hold it whole."""
 
@@ -45,11 +50,13 @@ class SavedModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite", 
         model = super().__new__(cls, *args, **kwargs)
         # Copies: the caller may change a list later, and the model does not change with it.
         model._hub_mixin_config = copy.deepcopy(model._hub_mixin_config)
-        given = {
-            **dict(zip(list(cls._hub_mixin_init_parameters)[1:], args, strict=False)),
-            **kwargs,
-        }
-        model._not_json = {name: value for name, value in given.items() if not _is_json(value)}
+        names = list(cls._hub_mixin_init_parameters)[1:]
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        model._not_json = {name: v for name, v in given.items() if not _is_saved(name, v)}
+        kinds = {name: cls._hub_mixin_init_parameters[name].kind for name in names}
+        model._nameless = [name for name in names if kinds[name] is Parameter.POSITIONAL_ONLY]
+        # Those that *args took; all others could be given by name, and will be.
+        model._nameless += [n for n in names[: len(args)] if kinds[n] is Parameter.VAR_POSITIONAL]
         return model
 
     @property
@@ -60,8 +67,13 @@ class SavedModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite", 
     def config(self) -> dict[str, Any]:
         """What `save_pretrained` writes beside the weights: class, constructor arguments, dtype.
 
-        Raises TypeError when an argument of the constructor was nothing that JSON can hold.
+        Raises TypeError when an argument of the constructor was nothing that JSON can hold, or had no name.
         """
+        if self._nameless:
+            raise TypeError(
+                f"a saved {type(self).__name__} is built again from its arguments by name, and its __init__ takes "
+                f"{', '.join(self._nameless)} by place: give every argument a name"
+            )
         if self._not_json:
             given = ", ".join(f"{name}={value!r}" for name, value in self._not_json.items())
             raise TypeError(
@@ -118,12 +130,13 @@ def load_pretrained(folder: str | Path) -> SavedModel:
             f"{path / CONFIG} names the unknown model class {config['class']!r}; known are {known}"
         )
     arguments = dict(config["arguments"])
-    if arguments.get("conditional") is not None:
-        arguments["conditional"] = Conditional.from_json(arguments["conditional"])
     try:
+        if arguments.get("conditional") is not None:
+            arguments["conditional"] = Conditional.from_json(arguments["conditional"])
         model = model_class(**arguments).to(getattr(torch, config["dtype"]))
         model.load_state_dict(weights, strict=True)
-    except (RuntimeError, TypeError, AttributeError) as error:
+        _require_same_dtypes(model, weights)
+    except (RuntimeError, TypeError, AttributeError, KeyError) as error:
         raise ValueError(f"{path} does not fit a {config['class']}: {error}") from error
     return model.eval()
 
@@ -148,6 +161,11 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} is damaged: {error}") from error
     if missing:
         raise ValueError(f"{path} lacks {', '.join(sorted(missing))}")
+    for key, kind in (("class", str), ("arguments", dict), ("dtype", str)):
+        if not isinstance(config[key], kind):
+            raise ValueError(
+                f"{path} is damaged: {key} must be a {kind.__name__}, got {config[key]!r}"
+            )
     return config
 
 
@@ -167,6 +185,13 @@ def _read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any] | None]
     return weights, config
 
 
+def _require_same_dtypes(model: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Copying into another dtype would round without a word: TypeError for that."""
+    for name, tensor in model.state_dict().items():
+        if tensor.dtype != weights[name].dtype:
+            raise TypeError(f"{name} is {weights[name].dtype} in the file, and {tensor.dtype} here")
+
+
 def _left_over(folder: Path, config: dict[str, Any] | None) -> dict[str, Any]:
     """The config of weights whose save was interrupted before it was moved to its place."""
     left_over = folder / (CONFIG + UNFINISHED)
@@ -184,9 +209,12 @@ def _class_name(cls: type) -> str:
     return cls.__name__ if own else f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _is_json(value: Any) -> bool:
-    """Can the config hold this constructor argument, as it is or by one of the coders?"""
-    try:
-        return isinstance(value, tuple(_CODERS)) or json.dumps(value) is not None
-    except (TypeError, ValueError):
-        return False
+def _is_saved(name: str, value: Any) -> bool:
+    """Does this constructor argument come back from the config, as it is or decoded? A tuple comes back as a list."""
+    if isinstance(value, (Conditional, Tensor)):
+        return isinstance(value, _READ_BACK.get(name, ()))
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_saved("", entry) for key, entry in value.items())
+    if isinstance(value, (list, tuple)):
+        return all(_is_saved("", entry) for entry in value)
+    return value is None or isinstance(value, (int, float, str))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from .chain import AutoregressiveModel
-from .inspection import default_context
+from .inspection import check_kind, default_context
 from .training import evaluate
 
 __all__ = ["Row", "Scoreboard", "measure"]
@@ -48,7 +48,12 @@ def measure(
     Args:
         steps: sequential steps per sample; the number of variables unless given. With 1 no variable depends on
             another, and all are drawn at once.
+
+    Raises:
+        TypeError: a model that is no `AutoregressiveModel`.
+        ValueError, TypeError: as `evaluate`.
     """
+    check_kind(model, AutoregressiveModel, "the table compares autoregressive models")
     score = evaluate(model, test)
     return Row(
         name=name,

@@ -123,6 +123,11 @@ def test_other_bad_arguments_are_refused() -> None:
     for noise in (np.zeros(0), np.zeros((2, 3))):
         with pytest.raises(ValueError, match=r"noise must have shape \(T,\) with T > 0, got"):
             ar_frame(0.5, 0.0, noise)
+    with pytest.raises(ValueError, match="noise must be finite, got nan"):
+        ar_frame(0.5, 0.0, np.array([0.0, math.nan]))
+    for noise in ([0.0, 1.0], np.array(["a"]), None):
+        with pytest.raises(TypeError, match="noise must be a numpy array of numbers, got"):
+            ar_frame(0.5, 0.0, noise)
 
 
 # -- words -------------------------------------------------------------------------------------------------------

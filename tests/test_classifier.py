@@ -73,6 +73,33 @@ def test_extreme_logits_give_finite_losses() -> None:
     assert ar.evaluate(model, (x, y)).per_example.tolist() == [0.0, 1000.0]
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_likelihoods_of_half_precision_are_those_of_float32(
+    classes: int, dtype: torch.dtype
+) -> None:
+    """In float16 the difference of logits 40000 and -40000 is infinite already."""
+    model = ar.Classifier((1,), classes).to(dtype)
+    weights = [[40000.0]] if classes == 2 else [[40000.0], [-40000.0], [0.5]]
+    model.network[0].weight.data.copy_(torch.tensor(weights))
+    x = torch.tensor([[1.0], [-1.0], [1e-4], [-1e-4]], dtype=dtype)
+    y = torch.tensor([0, 0, 1, 1])
+    logits = model.logits(x).float()
+    expected = torch.nn.functional.cross_entropy(logits, y, reduction="none")
+    assert expected.isfinite().all() and expected.max() >= 39000
+    torch.testing.assert_close(model._nats(x, y), expected)
+    torch.testing.assert_close(model.loss(x, y), expected.mean())
+    torch.testing.assert_close(model.probs(x), logits.softmax(-1))
+    assert model.probs(x).dtype == model.loss(x, y).dtype == torch.float32
+
+
+def test_labels_are_not_predicted_from_logits_that_are_nan() -> None:
+    model = ar.Classifier((2,), 3)
+    model.network[0].bias.data[1] = math.nan
+    with pytest.raises(ValueError, match="3 of 3 events have logits that are NaN"):
+        model.predict(torch.zeros(3, 2))
+
+
 def test_convolutions_are_those_of_torch() -> None:
     model = randomised(ar.Classifier((2, 5, 3), 3, channels=(4,)).double())
     x, _ = examples(model)
@@ -182,7 +209,10 @@ def test_what_is_saved_comes_back(arguments: dict, tmp_path: Path) -> None:
         ({"channels": "ab"}, "channels must be a tuple of positive ints"),
         ({"channels": (4,)}, r"need images: event shape \(C, H, W\), got \(5,\)"),
         ({"kernel_size": 4}, "odd positive int, got 4"),
+        ({"hidden": range(1, 3)}, r"hidden must be a tuple of positive ints .* got range\(1, 3\)"),
+        ({"hidden": (k for k in (4, 5))}, "hidden must be a tuple of positive ints"),
         ({"activation": "step"}, "one of relu, tanh, sigmoid, got 'step'"),
+        ({"activation": ["relu"]}, r"one of relu, tanh, sigmoid, got \['relu'\]"),
     ],
 )
 def test_arguments_that_are_refused(arguments: dict, message: str) -> None:
@@ -201,6 +231,7 @@ X, Y = torch.zeros(3, 5), torch.zeros(3, dtype=torch.int64)
         (X / 0, Y, "x must be finite, got nan"),
         (X, None, "Classifier is conditional: give int64 classes .* as y"),
         (X, Y.float(), "y must be torch.int64"),
+        (X, Y[:, None], r"y must have shape \(B,\), got \(3, 1\)"),
         (X, Y[:2], "y holds 2 entries for 3 events"),
         (X, Y + 3, "classes are 0 to 2, got 3 to 3"),
         (X[:0], Y[:0], "batch is empty"),

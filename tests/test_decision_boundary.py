@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import torch
+from matplotlib.textpath import TextPath
 from PIL import Image
 from test_widget_foundations import pictures, words
 from test_widgets import find, press
@@ -32,6 +33,7 @@ from armodels_lite.widgets.decision_boundary import (
     X,
     Y,
     boundary_frame,
+    plane_chart,
     unit_segments,
 )
 from armodels_lite.widgets.svg import Drawing
@@ -100,6 +102,65 @@ def test_training_is_repeatable_and_leaves_torch_alone() -> None:
     assert torch.equal(before, torch.get_rng_state())
     assert [fit.losses for fit in first] == [fit.losses for fit in again]
     assert first[2].losses != other[2].losses
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_training_works_where_gradients_are_off(mode: type) -> None:
+    data = make_points("XOR", 40, 0)
+    expected = train_all(data, data, 3, units=(0, 2), steps=20)
+    with mode():
+        points = make_points("XOR", 40, 0)
+        for x in (points[0], points[0].double()):
+            found = train_all((x, points[1]), points, 3, units=(0, 2), steps=20)
+            assert [fit.losses for fit in found] == [fit.losses for fit in expected]
+
+
+def test_training_works_where_float64_is_the_default() -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        data = make_points("XOR", 40, 0)
+        (fit,) = train_all(data, data, 3, units=(2,), steps=100)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert fit.losses[0] < math.log(2)
+    assert {parameter.dtype for parameter in fit.model.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"units": ()}, r"units must be one or more ints of at least 0, got \(\)"),
+        ({"units": (2, -1)}, r"units must be .* got \(2, -1\)"),
+        ({"starts": 0}, "starts must be an int of at least 1, got 0"),
+        ({"steps": -1}, "steps must be an int of at least 0, got -1"),
+        ({"seed": 2**64}, r"seed must be below 2\^64, got 18446744073709551616"),
+    ],
+)
+def test_nothing_is_trained_with_bad_settings(arguments: dict[str, object], message: str) -> None:
+    data = make_points("XOR", 4, 0)
+    with pytest.raises(ValueError, match=message):
+        train_all(data, data, **{"seed": 0, **arguments})
+
+
+@pytest.mark.parametrize("step", [-1, 8, 1.0, True])
+def test_steps_outside_are_refused(step: object) -> None:
+    with pytest.raises(ValueError, match=r"step must be an int in 0\.\.7, got"):
+        boundary_frame("XOR", 0, step)
+
+
+def test_the_legend_fits_its_chart() -> None:
+    chart = plane_chart(boundary_frame("XOR", 0, 2))
+    texts = ElementTree.fromstring(chart.svg()).findall("{*}text")
+    legend = [text for text in texts if text.get("y") == "16.5"]
+    assert [text.text for text in legend] == ["y = 0", "y = 1", "p = 0.5", "unit’s sum = 0"]
+    # DejaVu Sans is wider than most of the fonts that browsers use.
+    widths = [TextPath((0, 0), text.text, size=13).get_extents().x1 for text in legend]
+    ends = [float(t.get("x")) + width for t, width in zip(legend, widths, strict=True)]
+    # Before a text stands its marker or its piece of line.
+    before = (13, 22, 22)
+    starts = [float(t.get("x")) - room for t, room in zip(legend[1:], before, strict=True)]
+    starts.append(chart.width)
+    assert all(end < start for end, start in zip(ends, starts, strict=True))
 
 
 def test_more_starts_are_never_worse() -> None:
@@ -201,6 +262,8 @@ def test_the_strip_shows_none_two_and_sixteen_units() -> None:
     ("arguments", "message"),
     [
         ({"data": "spiral"}, "data must be one of XOR, ring, moons, blobs, got 'spiral'"),
+        ({"data": ["XOR"]}, r"data must be one of XOR, ring, moons, blobs, got \['XOR'\]"),
+        ({"seed": 2**64}, r"seed must be below 2\^64"),
         ({"seed": -1}, "seed must be an int of at least 0, got -1"),
         ({"seed": 0.0}, "seed must be an int of at least 0, got 0.0"),
         ({"start": 8}, "steps are 0 to 7, got 8"),

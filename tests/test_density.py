@@ -126,7 +126,7 @@ WRONG_CONTEXT = {
     "missing": (None, r"conditional: give int64 classes \(B,\) in 0..2 as context"),
     "too high": (torch.tensor([0, 3]), "classes are 0 to 2, got 0 to 3"),
     "negative": (torch.tensor([-1, 0]), "classes are 0 to 2, got -1 to 0"),
-    "one-hot": (torch.eye(3)[:2], r"context must have shape \(B\), got \(2, 3\)"),
+    "one-hot": (torch.eye(3)[:2], r"context must have shape \(B,\), got \(2, 3\)"),
     "a number": (1, "context must be a torch.Tensor, got int"),
     "int32": (torch.zeros(2).int(), "context must be torch.int64 for this model, got torch.int32"),
     "too few": (torch.zeros(1).long(), "context holds 1 entries for 2 events"),

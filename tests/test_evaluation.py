@@ -55,6 +55,8 @@ def test_evaluate_and_bits_per_dim_refuse_what_does_not_fit():
     model = ar.FVSBN((6,))
     with pytest.raises(ValueError, match="data holds no examples"):
         evaluate(model, torch.zeros(0, 6))
+    with pytest.raises(ValueError, match=r"events without any value \(x has shape \(3, 0\)\)"):
+        evaluate(ar.LinearAR((6,)), torch.zeros(3, 6)[:, :0])
     with pytest.raises(ValueError, match="batch_size is 0"):
         evaluate(model, bits(), batch_size=0)
     with pytest.raises(TypeError, match=r"such as data\.train"):

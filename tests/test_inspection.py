@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import armodels_lite as ar
 from armodels_lite import inspection
+from armodels_lite.scoreboard import measure
 
 
 class Chain(ar.AutoregressiveModel):
@@ -129,6 +130,28 @@ def test_dependencies_check_their_arguments() -> None:
         ar.dependencies(model, torch.zeros(2, 4), torch.zeros(2).long())
     with pytest.raises(ValueError, match="example"):
         ar.dependencies(model, torch.zeros(0, 4))  # without examples nothing differs, leaks neither
+
+
+def test_dependencies_need_whole_events() -> None:
+    with pytest.raises(ValueError, match=r"whole events of shape \(5,\), got a prefix \(3,\)"):
+        ar.dependencies(ar.LinearAR((5,)), torch.zeros(2, 3))
+    with pytest.raises(ValueError, match=r"got a prefix \(3,\)"):
+        ar.receptive_field(ar.LinearAR((5,)), 4, torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize(
+    "model", [ar.Classifier((4,), 2), nn.Linear(4, 2)], ids=["ours", "torch's"]
+)
+def test_models_of_another_kind_are_refused(model: nn.Module) -> None:
+    name = type(model).__name__
+    with pytest.raises(TypeError, match=f"dependencies are .* autoregressive model, got a {name}"):
+        ar.dependencies(model)
+    with pytest.raises(TypeError, match=f"receptive field is .* model, got a {name}"):
+        ar.receptive_field(model, 1)
+    with pytest.raises(TypeError, match=f"that of a density p\\(x\\), got a {name}"):
+        ar.total_probability(model)
+    with pytest.raises(TypeError, match=f"compares autoregressive models, got a {name}"):
+        measure("other", model, torch.zeros(2, 4))
 
 
 @pytest.mark.parametrize("position", [-1, 4, 100, 1.0, True])

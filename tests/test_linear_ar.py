@@ -89,7 +89,8 @@ def test_a_prefix_has_its_marginal_probability(length: int) -> None:
 
 
 def test_events_longer_than_the_model_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"\(4, 10\)"):
+    message = r"shape \(B, 9\) or, for a prefix, \(B, L\) with L <= 9, got \(4, 10\)"
+    with pytest.raises(ValueError, match=message):
         random_process(9, 3).log_prob(torch.zeros(4, 10, dtype=torch.float64))
 
 
@@ -306,6 +307,45 @@ def test_no_events() -> None:
     assert model.sample(0).shape == (0, 5)
 
 
+def test_a_decoder_keeps_to_the_weights_it_began_with() -> None:
+    """Training between two steps must not mix two models; a restart takes the weights as they are then."""
+    model = LinearAR((4,), order=2).set_coefficients([0.5, 0.2], mean=3.0)
+    x = torch.tensor([[1.0, 4.0, 2.0, 5.0]])
+    old = model(x).params
+    decoder = model.decoder(1)
+    decoder.observe(x[:, 0])
+    model.set_coefficients([-0.4, 0.1], mean=-10.0, sigma=2.0)
+    torch.testing.assert_close(decoder.distribution().params, old[:, 1])
+    new = model(x).params
+    for restart in (lambda: decoder.rewind(1), lambda: decoder.prefill(x, 2)):
+        restart()
+        torch.testing.assert_close(decoder.distribution().params, new[:, decoder.t])
+
+
+def test_a_sigma_beyond_float64_is_infinite() -> None:
+    model = LinearAR((3,)).double()
+    model.log_sigma.data.fill_(710.0)
+    assert model.sigma == math.inf
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.filterwarnings("error")
+def test_roots_of_half_precision_are_complex64(dtype: torch.dtype) -> None:
+    model = LinearAR((3,), order=2).set_coefficients([1.0, -0.5]).to(dtype)
+    assert model.roots.dtype == torch.complex64
+    torch.testing.assert_close(model.roots.abs(), torch.full((2,), 0.5**0.5), atol=5e-3, rtol=0)
+
+
+@pytest.mark.parametrize("order", [0, 2])
+def test_a_mean_that_the_dtype_cannot_hold_is_refused(order: int) -> None:
+    for dtype, largest in ((torch.float16, 65504.0), (torch.float32, 3e38)):
+        model = LinearAR((3,), order=order).to(dtype)
+        assert model.set_coefficients([0.1] * order, mean=-largest).mean == pytest.approx(-largest)
+        with pytest.raises(ValueError, match=rf"mean=.* is too large for a model in {dtype}"):
+            model.set_coefficients([0.1] * order, mean=-2 * largest)
+        assert model.mean == pytest.approx(-largest)
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -332,6 +372,12 @@ def test_arguments_refused(arguments: dict, message: str) -> None:
         ([0.0, 4.0], {}, r"largest modulus is 2\b"),
         ([0.5], {}, "2 finite numbers"),
         ([0.5, math.nan], {}, "2 finite numbers"),
+        ([0.5, 0.1j], {}, "2 finite numbers"),
+        (torch.tensor([0.5, 0.1j]), {}, "2 finite numbers"),
+        (np.array([0.5, 0.1j]), {}, "2 finite numbers"),
+        (["0.5", "0.1"], {}, "2 finite numbers"),
+        ([0.5, 10**400], {}, "2 finite numbers"),
+        (None, {}, "2 finite numbers"),
         ([0.5, 0.1], {"sigma": 0.0}, "sigma positive"),
         ([0.5, 0.1], {"sigma": -1.0}, "sigma positive"),
         ([0.5, 0.1], {"mean": math.inf}, "mean must be finite"),
@@ -358,6 +404,14 @@ def test_coefficients_refused(coefficients: list, settings: dict, message: str) 
 def test_yule_walker_refuses(x: torch.Tensor, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         LinearAR((5,), order=2).yule_walker(x)
+
+
+@pytest.mark.parametrize("x", [[1.5e308, 1.7e308, 1e308], [1.7e308, -1.7e308, -1.7e308]])
+def test_yule_walker_refuses_values_whose_mean_or_spread_overflows(x: list[float]) -> None:
+    with pytest.raises(
+        ValueError, match=r"values up to 1.7e\+308 are too large to take their mean"
+    ):
+        LinearAR((3,)).double().yule_walker(torch.tensor([x], dtype=torch.float64))
 
 
 def test_lags_refused() -> None:

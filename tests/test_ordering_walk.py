@@ -243,6 +243,8 @@ def test_choosing_does_what_the_controls_do_and_reset_undoes_it() -> None:
     assert widget.order.place(widget.step) == place
     with pytest.raises(ValueError, match="orderings here are hilbert, raster, got 'spiral'"):
         widget.choose("spiral")
+    with pytest.raises(ValueError, match=r"orderings here are hilbert, raster, got \['raster'\]"):
+        widget.choose(["raster"])
     press(widget.controls, {"action": "reset"})
     assert (widget.step, widget.order.name, find(widget, "same pixel").value) == (
         0,

@@ -187,6 +187,7 @@ def test_labels_at_the_ends_of_curves_do_not_touch() -> None:
         (lambda: plots.image_grid(torch.full((1, 2, 2), torch.nan)), "finite"),
         (lambda: plots.image_grid(DIGITS, ["one"]), "1 entries for 10 images"),
         (lambda: plots.image_grid(DIGITS, columns=0), "columns"),
+        (lambda: plots.image_grid(DIGITS, columns=True), "columns"),
         (lambda: plots.heatmaps(WEIGHTS, kind="rainbow"), "diverging"),
         (lambda: plots.heatmaps(torch.rand(20, 20), numbers=True), "100 cells"),
         (lambda: plots.matrix([1, 2], row_label="a", column_label="b"), "2 axes"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Callable
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -12,9 +14,11 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import FillBetweenPolyCollection, LineCollection
 from matplotlib.colors import to_hex, to_rgb
+from PIL import Image
 
 from armodels_lite import plots
 from armodels_lite.plots.style import COLOURS
+from armodels_lite.widgets.decision_boundary import Plane, _heat_map
 
 POINTS = np.array([[0.0, 0.0], [1.0, 1.0], [0.5, 0.25], [0.75, 0.5]])
 LABELS = np.array([0, 1, 1, 0])
@@ -149,6 +153,9 @@ TWO = {"a": [1.0, 2.0], "b": [2.0, 3.0]}
         ({"bands": {"c": ([1, 2], [1, 2])}}, "bands names 'c'"),
         ({"bands": {"a": ([1, 2], [1, 2, 3])}}, r"bands\['a'\] has 2 low and 3 high"),
         ({"bands": {"a": ([1, 3], [1, 2])}}, r"bands\['a'\].*index 1 low is 3 and high is 2"),
+        ({"bands": {"a": 3}}, r"bands\['a'\] must be \(low, high\), each \(N,\), got 3"),
+        ({"references": {"r": np.nan}}, "reference 'r' must be finite"),
+        ({"references": {"r": [1.0, 2.0]}}, "reference 'r' must have 0 axes"),
         ({"bands": {"a": [[1, 2]]}}, r"bands\['a'\] must be \(low, high\)"),
         ({"bands": {"a": ([1, np.nan], [2, 2])}}, r"bands\['a'\] must be finite"),
         ({"bands": {"a": ([0, 1], [2, 2])}, "yscale": "log"}, r"bands\['a'\] has 0"),
@@ -164,6 +171,8 @@ def test_curves_refuse_what_does_not_fit(options: dict[str, Any], message: str) 
 
 
 def test_curves_refuse_one_string_for_names() -> None:
+    with pytest.raises(TypeError, match="reference 'r' must be an array of numbers"):
+        plots.curves(TWO, references={"r": "low"})
     with pytest.raises(TypeError, match="dots takes names in a list, got the string 'ab'"):
         plots.curves(TWO, dots="ab")
 
@@ -234,6 +243,7 @@ def test_stems_leave_the_rest_of_a_row_empty() -> None:
         (lambda: plots.stems({"a": [1.0]}, limit={"b": 0.1}), "limit names 'b'"),
         (lambda: plots.stems({"a": [1.0]}, titles=["a", "b"]), "titles has 2 entries for 1 panels"),
         (lambda: plots.stems([1.0], columns=0), "columns"),
+        (lambda: plots.stems([1.0], columns=True), "columns must be .* got True"),
     ],
 )
 def test_stems_refuse_what_does_not_fit(call: Callable[[], object], message: str) -> None:
@@ -276,9 +286,27 @@ def test_classes_differ_in_marker_and_filling() -> None:
     zero, one = figure.axes[0].lines
     assert zero.get_xydata().tolist() == POINTS[[0, 3]].tolist()
     assert one.get_xydata().tolist() == POINTS[[1, 2]].tolist()
-    assert zero.get_marker() != one.get_marker()
-    assert to_hex(zero.get_markerfacecolor()) == "#ffffff" != to_hex(one.get_markerfacecolor())
+    assert (zero.get_marker(), one.get_marker()) == ("o", "s")
+    assert to_hex(zero.get_markerfacecolor()) != "#ffffff" == to_hex(one.get_markerfacecolor())
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["ham", "spam"]
+
+
+def test_classes_have_the_colours_of_the_decision_boundary_widget() -> None:
+    """Markers, and the map at p = 0, 1/2 and 1: what the widget shows on a white page."""
+    figure = plots.decision_maps(SLOPE, POINTS, LABELS, extent=SQUARE)
+    zero, one = figure.axes[0].lines
+    drawing = Plane((0, 1), (0, 1), label="two points")
+    drawing.mark((10, 10), 0)
+    drawing.mark((30, 10), 1)
+    circle, square = (ElementTree.fromstring(part) for part in drawing.parts[-2:])
+    assert to_hex(zero.get_markerfacecolor()) == circle.get("fill").lower()
+    assert to_hex(one.get_markeredgecolor()) == square.get("stroke").lower()
+    png = _heat_map(np.array([[0.0, 0.5, 1.0]]))
+    red_green_blue, opacity = np.split(np.asarray(Image.open(io.BytesIO(png)))[0] / 255, [3], 1)
+    (picture,) = figure.axes[0].images
+    np.testing.assert_allclose(
+        picture.cmap([0.0, 0.5, 1.0])[:, :3], 1 - opacity * (1 - red_green_blue), atol=0.01
+    )
 
 
 def test_panels_share_points_and_a_colour_bar() -> None:
@@ -314,6 +342,7 @@ def test_each_panel_may_have_its_own_points() -> None:
         ({"titles": ["a", "b"]}, "titles has 2 entries for 1 maps"),
         ({"classes": ("a",)}, "classes has 1 entries"),
         ({"columns": 0}, "columns"),
+        ({"columns": True}, "columns must be an int of at least 1, got True"),
     ],
 )
 def test_decision_maps_refuse_what_does_not_fit(change: dict[str, Any], message: str) -> None:
@@ -322,8 +351,8 @@ def test_decision_maps_refuse_what_does_not_fit(change: dict[str, Any], message:
         plots.decision_maps(**arguments)
 
 
-def test_light_colours_stay_light() -> None:
+def test_colours_of_classes_stay_light() -> None:
     """Points and lines are drawn over them; and lightness falls all the way, as in the other maps."""
-    lightness = plots.colour_table("light") @ np.array([0.2126, 0.7152, 0.0722])
+    lightness = plots.colour_table("classes") @ np.array([0.2126, 0.7152, 0.0722])
     assert lightness.min() > 160 and (np.diff(lightness) <= 0.5).all()
     assert lightness[0] - lightness[-1] > 60

@@ -118,6 +118,64 @@ def test_an_argument_that_cannot_be_saved_is_refused(tmp_path: Path) -> None:
         model.save_pretrained(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "label",
+    [ar.Categorical(3), torch.ones(2), [ar.Bernoulli()], {"a": {1: 2}}, {2: "b"}],
+    ids=lambda label: type(label).__name__,
+)
+def test_an_argument_that_would_come_back_as_something_else_is_refused(
+    label: object, tmp_path: Path
+) -> None:
+    """A conditional under another name would come back as a dict, a tensor as a list, a key 1 as "1"."""
+    with pytest.raises(TypeError, match="cannot hold label="):
+        Labelled(4, label=label).save_pretrained(tmp_path)
+
+
+class ByPlace(ar.FVSBN):
+    """A constructor with a parameter that has no name for its caller."""
+
+    def __init__(self, size: int, /, ordering: str = "raster") -> None:
+        super().__init__((size,), ordering=ordering)
+
+
+class PassedOn(ar.FVSBN):
+    """A constructor that passes on whatever it gets."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("model", "named"), [(ByPlace(4), "size"), (PassedOn((4,), ordering="reverse"), "args")]
+)
+def test_an_argument_without_a_name_is_refused(model: ar.FVSBN, named: str, tmp_path: Path) -> None:
+    """It could be written, but not be given to the constructor by its name."""
+    with pytest.raises(TypeError, match=f"takes {named} by place: give every argument a name"):
+        model.save_pretrained(tmp_path)
+
+
+def test_arguments_passed_on_by_name_come_back(tmp_path: Path) -> None:
+    model = randomised(PassedOn(event_shape=(4,), ordering="reverse"))
+    model.save_pretrained(tmp_path)
+    assert_same(model, ar.load_pretrained(tmp_path))
+
+
+class Mixed(ar.FVSBN):
+    """A float32 model with a number that needs float64."""
+
+    def __init__(self, event_shape: tuple[int, ...]) -> None:
+        super().__init__(event_shape)
+        self.register_buffer("precise", torch.tensor(1 / 3, dtype=torch.float64))
+
+
+def test_a_tensor_of_another_dtype_is_not_rounded(tmp_path: Path) -> None:
+    Mixed((4,)).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="precise is torch.float64 in the file, and torch.float32"):
+        ar.load_pretrained(tmp_path)
+    Mixed((4,)).double().save_pretrained(tmp_path)
+    assert ar.load_pretrained(tmp_path).precise.item() == 1 / 3
+
+
 def test_float64_weights_stay_exact(tmp_path: Path) -> None:
     model = randomised(ar.FVSBN((4,)).double())
     with torch.no_grad():
@@ -248,7 +306,18 @@ def test_an_unknown_class(saved: Path) -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("dtype", "float17"), ("dtype", "save"), ("arguments", {"nonsense": 1}), ("arguments", [])],
+    [
+        ("dtype", "float17"),
+        ("dtype", "save"),
+        ("dtype", 32),
+        ("arguments", {"nonsense": 1}),
+        ("arguments", []),
+        ("arguments", 5),
+        ("arguments", [["event_shape", [4]]]),
+        ("arguments", {"event_shape": [4], "hidden": 3, "conditional": 5}),
+        ("arguments", {"event_shape": [4], "hidden": 3, "conditional": {"name": "Categorical"}}),
+        ("class", ["NADE"]),
+    ],
 )
 def test_a_config_with_nonsense(saved: Path, key: str, value: object) -> None:
     """Both files agree, and still no such model exists."""

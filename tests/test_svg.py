@@ -151,6 +151,32 @@ def test_ticks_are_round_and_inside() -> None:
         assert 3 <= len(ticks) <= 6 and low <= ticks[0] and ticks[-1] <= high
 
 
+@pytest.mark.parametrize("count", [1, 4, 5])
+@pytest.mark.parametrize(
+    "ends",
+    [
+        (1, 1 + 1e-12),
+        (1, math.nextafter(1, 2)),
+        (0, 5e-324),
+        (-5e-324, 5e-324),
+        (0, 1e-320),
+        (-1.7e308, 1.7e308),
+        (0, 1.7e308),
+        (1e16, 1e16 + 4),
+    ],
+)
+def test_ticks_at_the_ends_of_floats_differ(ends: tuple[float, float], count: int) -> None:
+    ticks = nice_ticks(*ends, count)
+    assert 1 <= len(ticks) <= count + 2 and ticks == sorted(set(ticks))
+    assert ends[0] <= ticks[0] and ticks[-1] <= ends[1]
+
+
+@pytest.mark.parametrize("count", [0, -1, 2.0, True])
+def test_ticks_are_counted_in_positive_ints(count: object) -> None:
+    with pytest.raises(ValueError, match=f"count must be an int of at least 1, got {count}"):
+        nice_ticks(0, 1, count)
+
+
 def test_strip_is_an_image_with_alt_text() -> None:
     frames = [[Drawing(50, 30, label="left")], [Drawing(70, 20, label="right")] * 2]
     picture = strip(frames, ["one", "two"], "Two frames\nside by side")

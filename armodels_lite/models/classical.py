@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -110,8 +110,8 @@ class LinearAR(AutoregressiveModel):
 
     @property
     def sigma(self) -> float:
-        """Standard deviation of the noise eps_t, in the units of x."""
-        return math.exp(self.log_sigma.item())
+        """Standard deviation of the noise eps_t, in the units of x; inf where it is too large for a float64."""
+        return self.log_sigma.detach().double().exp().item()
 
     @property
     def intercept(self) -> float:
@@ -120,12 +120,13 @@ class LinearAR(AutoregressiveModel):
 
     @property
     def roots(self) -> Tensor:
-        """The zeros of z^p - a_1 z^(p-1) - ... - a_p: complex (p,), the largest modulus first.
+        """The zeros of z^p - a_1 z^(p-1) - ... - a_p: complex64 or complex128 (p,), the largest modulus first.
 
         All lie inside the unit circle. A zero r e^(i w) is a swing of period 2 pi / w steps that shrinks by the factor
         r at each step. A positive real one decays without swinging, a negative one changes sign at each step.
         """
-        return _inverse_roots(self._exact_table()[-1]).to(self.dtype.to_complex())
+        wide = torch.promote_types(self.dtype, torch.float32)
+        return _inverse_roots(self._exact_table()[-1]).to(wide.to_complex())
 
     def autocorrelations(self, lags: int) -> Tensor:
         """Correlation of x_t with x_{t-k} for k = 0..lags: (lags + 1,), exact, detached.
@@ -155,18 +156,16 @@ class LinearAR(AutoregressiveModel):
         """Set the process by its coefficients a_1, ..., a_p, its mean and its noise; returns the model.
 
         Raises:
-            ValueError: not p finite coefficients, a process that is not stationary, a mean that is not finite, or
-                a sigma that is not positive and finite. The weights are then as before.
+            ValueError: not p finite coefficients, a process that is not stationary, a mean that is not finite in the
+                model's dtype, or a sigma that is not positive and finite. The weights are then as before.
         """
-        a = torch.as_tensor(coefficients, dtype=torch.float64).detach().to(self.device)
-        if a.shape != (self.order,) or not a.isfinite().all():
-            raise ValueError(
-                f"coefficients must be {self.order} finite numbers, got {coefficients!r}"
-            )
+        a = self._as_coefficients(coefficients)
         if not (math.isfinite(mean) and math.isfinite(sigma) and sigma > 0):
             raise ValueError(
                 f"mean must be finite and sigma positive and finite, got mean={mean!r}, sigma={sigma!r}"
             )
+        if abs(mean) > torch.finfo(self.dtype).max:
+            raise ValueError(f"mean={mean!r} is too large for a model in {self.dtype}")
         partials = _step_down(a)
         if not (partials.abs() < 1).all():
             raise ValueError(
@@ -178,6 +177,17 @@ class LinearAR(AutoregressiveModel):
         self.log_sigma.fill_(math.log(sigma))
         return self
 
+    def _as_coefficients(self, given: Any) -> Tensor:
+        """What `set_coefficients` was given as float64 (p,), or ValueError."""
+        try:
+            # Complex at first: a conversion to real numbers would drop imaginary parts.
+            a = torch.as_tensor(given, dtype=torch.complex128).detach().to(self.device)
+        except (TypeError, ValueError, RuntimeError, OverflowError):
+            a = None
+        if a is None or a.shape != (self.order,) or not (a.isfinite() & (a.imag == 0)).all():
+            raise ValueError(f"coefficients must be {self.order} finite numbers, got {given!r}")
+        return a.real
+
     @torch.no_grad()
     def yule_walker(self, x: Tensor) -> LinearAR:
         """Set the estimate of Yule and Walker from events x (B, L), p < L <= T; returns the model.
@@ -187,7 +197,8 @@ class LinearAR(AutoregressiveModel):
         process. The mean is that of all values.
 
         Raises:
-            ValueError, TypeError: events that do not fit, none, not longer than the order, or all values equal.
+            ValueError, TypeError: events that do not fit, none, not longer than the order, all values equal, or so
+                large that their mean is not finite in float64.
         """
         self.check(x)
         length = x.shape[1]
@@ -203,6 +214,10 @@ class LinearAR(AutoregressiveModel):
         mean = x.double().mean()
         z = x.double() - mean
         scale = z.abs().max()  # so that squares of tiny or huge values neither vanish nor overflow
+        if not scale.isfinite():
+            raise ValueError(
+                f"values up to {x.abs().max().item():g} are too large to take their mean in float64"
+            )
         z = z / scale
         pairs = [(z[:, k:] * z[:, : length - k]).mean(0).sum() for k in range(self.order + 1)]
         autocovariances = torch.stack(pairs) / length
@@ -247,7 +262,9 @@ class LinearARDecoder(Decoder):
     """Looks back at the last p values: they are all that a step needs, so there is no other state."""
 
     def _start(self) -> None:
-        self._location, self._table, self._log_sigma = self.model._conditionals()
+        location, self._table, self._log_sigma = self.model._conditionals()
+        # A copy: this may be the weight itself, and a step of training would change it but not the table.
+        self._location = location.clone()
 
     def _params(self) -> Tensor:
         order = min(self.t, self.model.order)
@@ -258,7 +275,8 @@ class LinearARDecoder(Decoder):
         )
 
     def _restart(self, values: Tensor, t: int) -> None:
-        """Nothing to rebuild: the values are the state."""
+        """Read the weights again; the values are all that has to be remembered."""
+        self._start()
 
 
 # -- Levinson's recursion, forwards and backwards ------------------------------------------------------------------

@@ -75,7 +75,7 @@ class Classifier(Model):
             )
         if type(kernel_size) is not int or kernel_size < 1 or kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be an odd positive int, got {kernel_size!r}")
-        if activation not in ACTIVATIONS:
+        if not isinstance(activation, str) or activation not in ACTIVATIONS:
             raise ValueError(
                 f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}"
             )
@@ -137,12 +137,22 @@ class Classifier(Model):
         return distributions.Categorical(self.logits(x))
 
     def probs(self, x: Tensor) -> Tensor:
-        """p(y | x) of every label, (B, K)."""
-        return self.logits(x).softmax(-1)
+        """p(y | x) of every label, (B, K); in float32 at least."""
+        return self(x).probs
 
     def predict(self, x: Tensor) -> Tensor:
-        """The most probable label of each event, int64 (B,); the lower one of two that are equal."""
-        return self.logits(x).argmax(-1)
+        """The most probable label of each event, int64 (B,); the lower one of two that are equal.
+
+        Raises ValueError or TypeError for an x that does not fit; ValueError where a logit is NaN, as weights that are
+        not finite make it.
+        """
+        logits = self.logits(x)
+        if logits.isnan().any():
+            raise ValueError(
+                f"no label is the most probable one: {int(logits.isnan().any(-1).sum())} of {len(x)} events have "
+                "logits that are NaN"
+            )
+        return logits.argmax(-1)
 
     def _nats(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        return F.cross_entropy(self._logits(x), context, reduction="none")
+        return -distributions.Categorical(self._logits(x)).log_prob(context)

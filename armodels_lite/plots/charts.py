@@ -67,20 +67,23 @@ def curves(
     Raises:
         TypeError: `dots` is one string, or values are not numeric.
         ValueError: no series, lengths that differ from x, places, bands or dots for a name that is no series, a
-            band whose low end is above its high end, an xlim that leaves a series out, another scale, or a number
-            that is not positive on a logarithmic axis, which has no place for it.
+            band whose low end is above its high end, a reference that is not finite, an xlim that leaves a series
+            out, another scale, or a number that is not positive on a logarithmic axis, which has no place for it.
     """
     if not series:
         raise ValueError("curves needs at least one series")
     lines = {name: as_array(values, f"series {name!r}", 1) for name, values in series.items()}
     places = places_of(lines, x)
     edges = _edges(bands or {}, lines)
+    levels = {name: as_array(v, f"reference {name!r}", 0) for name, v in (references or {}).items()}
     check_names("dots", dots, lines)
     for name in lines:
         _check_scale(f"x of series {name!r}", places[name], xscale)
         _check_scale(f"series {name!r}", lines[name], yscale)
         if name in edges:
             _check_scale(f"bands[{name!r}]", edges[name][0], yscale)
+    for name, value in levels.items():
+        _check_scale(f"reference {name!r}", value, yscale)
     if xlim is not None:
         _check_xlim(xlim, places, xscale)
     figure, ((axes,),) = new_figure(width=width, height=height)
@@ -89,8 +92,7 @@ def curves(
         drawn.append(_draw_series(axes, index, places[name], values, name in dots))
         if name in edges:
             _draw_band(axes, places[name], edges[name], drawn[-1])
-    for name, value in (references or {}).items():
-        _check_scale(f"reference {name!r}", np.asarray(value), yscale)
+    for value in levels.values():
         drawn.append(
             axes.axhline(value, color=QUIET, linewidth=1.2, linestyle=(0, (1, 3)), zorder=1)
         )
@@ -100,7 +102,7 @@ def curves(
         axes.set_xlim(*xlim)
     if ylim is not None:
         axes.set_ylim(*ylim)
-    _label_ends(axes, [*lines, *(references or {})], drawn, height)
+    _label_ends(axes, [*lines, *levels], drawn, height)
     return figure
 
 
@@ -111,8 +113,8 @@ def _edges(
     check_names("bands", bands, lines)
     edges = {}
     for name, pair in bands.items():
-        if len(pair) != 2:
-            raise ValueError(f"bands[{name!r}] must be (low, high), got {len(pair)} entries")
+        if not hasattr(pair, "__len__") or len(pair) != 2:
+            raise ValueError(f"bands[{name!r}] must be (low, high), each (N,), got {pair!r}")
         low, high = (as_array(edge, f"bands[{name!r}]", 1) for edge in pair)
         if not len(low) == len(high) == len(lines[name]):
             raise ValueError(

@@ -45,7 +45,8 @@ def decision_maps(
 ) -> Figure:
     """Probabilities of class 1 over the plane, the line where they are one half, and points of both classes.
 
-    The panels are square and share one colour bar. Open circles are class 0, filled triangles class 1.
+    The panels are square and share one colour bar. Filled blue circles are class 0, open orange squares class 1, and
+    the map runs from faint blue to orange: as in the widget `DecisionBoundary`.
 
     Args:
         maps: p(y = 1 | x) on a grid, (H, W), (B, H, W) or a sequence of (H, W) for several panels. Entry [i, j]
@@ -66,7 +67,7 @@ def decision_maps(
     """
     panels = as_arrays(maps, "maps", 2)
     left, right, bottom, top = sides = _check_extent(extent)
-    if not isinstance(columns, int) or columns < 1:
+    if type(columns) is not int or columns < 1:
         raise ValueError(f"columns must be an int of at least 1, got {columns!r}")
     check_count("titles", titles, len(panels), "maps")
     check_count("classes", classes, 2, "classes")
@@ -155,7 +156,7 @@ def _draw_map(axes: Axes, panel: np.ndarray, sides: tuple[float, float, float, f
     across, up = (right - left) / (width - 1) / 2, (top - bottom) / (height - 1) / 2
     picture = axes.imshow(
         panel,
-        cmap=colour_map("light"),
+        cmap=colour_map("classes"),
         vmin=0,
         vmax=1,
         origin="lower",
@@ -171,8 +172,8 @@ def _draw_map(axes: Axes, panel: np.ndarray, sides: tuple[float, float, float, f
 def _draw_points(axes: Axes, points: np.ndarray, labels: np.ndarray, size: float) -> list[Line2D]:
     """Class 0 and class 1, told apart by shape, by filling and by colour; the handles of a legend."""
     looks = (
-        {"marker": "o", "markerfacecolor": "white", "markeredgecolor": COLOURS[1]},
-        {"marker": "^", "markerfacecolor": COLOURS[0], "markeredgecolor": "white"},
+        {"marker": "o", "markerfacecolor": COLOURS[0], "markeredgecolor": "white"},
+        {"marker": "s", "markerfacecolor": "white", "markeredgecolor": COLOURS[1]},
     )
     handles = []
     for value, look in enumerate(looks):
@@ -182,8 +183,8 @@ def _draw_points(axes: Axes, points: np.ndarray, labels: np.ndarray, size: float
             across,
             up,
             linestyle="none",
-            markersize=size + value,
-            markeredgewidth=1.3 if value == 0 else 0.6,
+            markersize=size + 1 - value,
+            markeredgewidth=0.6 if value == 0 else 1.4,
             zorder=3,
             clip_on=False,
             **look,

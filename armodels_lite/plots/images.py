@@ -59,7 +59,7 @@ def image_grid(
         ValueError: wrong shape, or a number of titles or labels that does not fit.
     """
     tiles = _tiles(images)
-    if not isinstance(columns, int) or columns < 1:
+    if type(columns) is not int or columns < 1:
         raise ValueError(f"columns must be an int of at least 1, got {columns!r}")
     columns = min(columns, len(tiles))
     rows = math.ceil(len(tiles) / columns)

@@ -61,7 +61,7 @@ def stems(
     named = dict(values) if isinstance(values, Mapping) else {"": values}
     if not named:
         raise ValueError("stems needs at least one series of values")
-    if not isinstance(columns, int) or columns < 1:
+    if type(columns) is not int or columns < 1:
         raise ValueError(f"columns must be an int of at least 1, got {columns!r}")
     check_count("titles", titles, len(named), "panels")
     series = {name: as_array(entry, f"values {name!r}", 1) for name, entry in named.items()}

@@ -71,9 +71,9 @@ _MAPS: dict[str, Colormap] = {
     "ink": LinearSegmentedColormap.from_list("ink", ["#FFFFFF", "#161616"]),
     "probability": matplotlib.colormaps["Blues"],
     "sequential": matplotlib.colormaps["Blues"],
-    "light": LinearSegmentedColormap.from_list(
-        "light", ["#FFFFFF", "#8DB9DE"]
-    ),  # under points and lines
+    # From class 0 to class 1, light enough for points and lines on top: the faint blue, the middle and the orange that
+    # the widget `DecisionBoundary` shows on a white page.
+    "classes": LinearSegmentedColormap.from_list("classes", ["#E6F1F7", "#CCCBC6", "#E6A069"]),
     "diverging": LinearSegmentedColormap.from_list(
         "diverging", ["#06245E", "#3F6BB5", "#A6A6A6", "#E8B54A", "#FFF2B0"]
     ),

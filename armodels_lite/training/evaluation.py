@@ -107,7 +107,8 @@ def examples(model: Model, data: object, name: str) -> tuple[Tensor, Tensor | No
     """Events and context in a split, a tensor or a pair; the context is None for a model that takes none.
 
     Raises:
-        TypeError: for anything else. ValueError: an empty set, or as many labels as there are not events.
+        TypeError: for anything else.
+        ValueError: an empty set, events without any value, or not as many labels as events.
     """
     if isinstance(data, Tensor):
         x, y = data, None
@@ -124,6 +125,8 @@ def examples(model: Model, data: object, name: str) -> tuple[Tensor, Tensor | No
         raise TypeError(f"{name} must hold tensors, got {type(x).__name__} and {type(y).__name__}")
     if x.dim() == 0 or len(x) == 0:
         raise ValueError(f"{name} holds no examples (x has shape {tuple(x.shape)})")
+    if x.numel() == 0:
+        raise ValueError(f"{name} holds events without any value (x has shape {tuple(x.shape)})")
     if y is not None and len(y) != len(x):
         raise ValueError(f"{name} holds {len(x)} events and {len(y)} labels; they must be as many")
     conditional = model.num_classes is not None or model.context_shape is not None

@@ -114,10 +114,15 @@ def ar_frame(a_1: float, a_2: float, noise: np.ndarray) -> ARFrame:
         noise: float64 (T,), eps_1 to eps_T, T at least 1.
 
     Raises:
-        ValueError: for other coefficients, or noise of another shape.
+        TypeError: noise that is no array of numbers.
+        ValueError: for other coefficients, or noise of another shape or not finite.
     """
+    if not isinstance(noise, np.ndarray) or noise.dtype.kind not in "iuf":
+        raise TypeError(f"noise must be a numpy array of numbers, got {noise!r}")
     if noise.ndim != 1 or not len(noise):
         raise ValueError(f"noise must have shape (T,) with T > 0, got {noise.shape}")
+    if not np.isfinite(noise).all():
+        raise ValueError(f"noise must be finite, got {noise[~np.isfinite(noise)][0]}")
     limit = 2 * MOST_MODULUS
     if not (abs(a_1) <= limit + NEAR and A_2[0] - NEAR <= a_2 <= A_2[1] + NEAR):
         raise ValueError(

@@ -45,10 +45,8 @@ def make_points(name: str, n: int, seed: int) -> tuple[Tensor, Tensor]:
     >>> x.shape, y.bincount().tolist()
     (torch.Size([120, 2]), [60, 60])
     """
-    if name not in NAMES:
-        raise ValueError(f"data must be one of {', '.join(NAMES)}, got {name!r}")
-    if type(n) is not int or n < 2:
-        raise ValueError(f"n must be an int of at least 2, got {n!r}")
+    _checked_name(name)
+    _checked_int("n", n, 2)
     rng = np.random.default_rng(_checked_seed(seed))
     y = np.arange(n) % 2
     centres, sigma = _CENTRES[name](rng, y)
@@ -126,6 +124,8 @@ class Fit:
         return torch.cat([first.weight, first.bias[:, None]], 1).detach().double().numpy()
 
 
+@torch.inference_mode(False)  # the caller may have switched gradients off
+@torch.enable_grad()
 def train_all(
     train: tuple[Tensor, Tensor],
     held_out: tuple[Tensor, Tensor],
@@ -145,11 +145,15 @@ def train_all(
     Args:
         train, held_out: x float32 (n, 2) and y int64 (n,), as from `make_points`.
         seed: of the random weights, a non-negative int. torch's own random state is left as it was.
-        units, starts, steps: see above; `starts` is at least 1.
+        units, starts, steps: see above; at least one number of units, which is 0 or more, and at least one start.
 
     Raises:
-        ValueError: a seed that is no such int.
+        ValueError: a seed, units, starts or steps that are no such ints.
     """
+    if not len(units) or not all(type(h) is int and h >= 0 for h in units):
+        raise ValueError(f"units must be one or more ints of at least 0, got {units!r}")
+    _checked_int("starts", starts, 1)
+    _checked_int("steps", steps, 0)
     with own_randomness(torch.device("cpu"), _checked_seed(seed)):
         groups = [[_network(h) for _ in range(starts if h else 1)] for h in units]
     _descend([model for group in groups for model in group], train, steps)
@@ -160,13 +164,22 @@ def train_all(
 
 
 @functools.lru_cache(maxsize=64, typed=True)
-def fits_of(name: str, seed: int) -> tuple[Fit, ...]:
-    """`train_all` on the course's points of that name; kept, so that going back costs nothing."""
+def _trained(name: str, seed: int) -> tuple[Fit, ...]:
     return tuple(train_all(make_points(name, *TRAIN), make_points(name, *HELD_OUT), seed))
 
 
+def fits_of(name: str, seed: int) -> tuple[Fit, ...]:
+    """`train_all` on the course's points of that name; kept, so that going back costs nothing.
+
+    Raises:
+        ValueError: another name or seed.
+    """
+    # First, since what cannot be hashed cannot be looked up.
+    return _trained(_checked_name(name), _checked_seed(seed))
+
+
 def _network(units: int) -> Classifier:
-    return Classifier((2,), 2, hidden=(units,) if units else (), activation="tanh")
+    return Classifier((2,), 2, hidden=(units,) if units else (), activation="tanh").float()
 
 
 def _descend(models: Sequence[Classifier], data: tuple[Tensor, Tensor], steps: int) -> None:
@@ -175,7 +188,8 @@ def _descend(models: Sequence[Classifier], data: tuple[Tensor, Tensor], steps: i
     Adam treats every weight alone, and no weight has a part in two models, so this is what training one after the
     other gives, in the time of one.
     """
-    x, y = data[0].double(), data[1].double()
+    # Copies: what was made in inference mode cannot be trained on.
+    x, y = (part.to(torch.float64, copy=True) for part in data)
     first, last = [_linears(m)[0] for m in models], [_linears(m)[-1] for m in models]
     deep = [k for k, model in enumerate(models) if len(_linears(model)) == 2]
     flat = [k for k in range(len(models)) if k not in deep]
@@ -230,7 +244,19 @@ def _linears(model: Classifier) -> list[nn.Linear]:
     return [layer for layer in model.network if isinstance(layer, nn.Linear)]
 
 
+def _checked_name(name: str) -> str:
+    if name not in NAMES:
+        raise ValueError(f"data must be one of {', '.join(NAMES)}, got {name!r}")
+    return name
+
+
 def _checked_seed(seed: int) -> int:
-    if type(seed) is not int or seed < 0:
-        raise ValueError(f"seed must be an int of at least 0, got {seed!r}")
+    if _checked_int("seed", seed, 0) >= 2**64:  # torch takes no more
+        raise ValueError(f"seed must be below 2^64, got {seed}")
     return seed
+
+
+def _checked_int(name: str, value: int, low: int) -> int:
+    if type(value) is not int or value < low:
+        raise ValueError(f"{name} must be an int of at least {low}, got {value!r}")
+    return value

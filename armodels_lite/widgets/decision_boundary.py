@@ -97,8 +97,11 @@ def boundary_frame(name: str, seed: int, step: int) -> BoundaryFrame:
     """The network with `UNITS[step]` hidden units on the data of that name; trains all of them if that is not done.
 
     Raises:
-        ValueError: a name that is not in `NAMES`, or a seed that is no non-negative int.
+        ValueError: a name that is not in `NAMES`, a seed that is no non-negative int, or a step that is no index of
+            `UNITS`.
     """
+    if type(step) is not int or not 0 <= step < len(UNITS):
+        raise ValueError(f"step must be an int in 0..{len(UNITS) - 1}, got {step!r}")
     x, y = make_points(name, *TRAIN)
     fits = fits_of(name, seed)
     half_x, half_y = (0.5 * (side[1] - side[0]) / PIXELS for side in (X, Y))
@@ -155,13 +158,13 @@ class Plane(Chart):
             self.rect(corner, 6, 6, "#ffffff", stroke=ACCENT, stroke_width=2)
 
     def legend(self) -> None:
-        for label, left in ((0, 42.0), (1, 106.0)):
+        for label, left in ((0, 8.0), (1, 62.0)):
             self.mark((left, 12), label)
             self.text(left + 9, 16.5, f"y = {label}", anchor="start", size=13)
-        self.line((160, 12), (180, 12), width=3)
-        self.text(185, 16.5, "p = 0.5", anchor="start", size=13)
-        self.line((246, 12), (266, 12), dashed=True)
-        self.text(271, 16.5, "unit = 0", anchor="start", size=13)
+        self.line((114, 12), (132, 12), width=3)
+        self.text(136, 16.5, "p = 0.5", anchor="start", size=13)
+        self.line((194, 12), (212, 12), dashed=True)
+        self.text(216, 16.5, "unit’s sum = 0", anchor="start", size=13)
 
 
 def plane_chart(frame: BoundaryFrame) -> Chart:

@@ -211,7 +211,7 @@ class OrderingWalk(ChartStepper):
 
     def choose(self, name: str, *, same_pixel: bool | None = None) -> None:
         """What the dropdown does; `same_pixel` ticks or clears the box first. ValueError for an unknown name."""
-        if name not in self.orders:
+        if not isinstance(name, str) or name not in self.orders:
             raise ValueError(f"orderings here are {', '.join(self.orders)}, got {name!r}")
         if same_pixel is not None:
             self._same_pixel.value = same_pixel

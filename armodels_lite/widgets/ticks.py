@@ -8,19 +8,26 @@ __all__ = ["checked_range", "nice_ticks", "tick_texts"]
 
 
 def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """At most about `count` round numbers between low and high.
+    """At most about `count` round numbers between low and high, in rising order.
+
+    Raises ValueError unless low < high, both finite, and `count` is an int of at least 1.
 
     >>> nice_ticks(0, 1)
     [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     """
     checked_range("ticks", (low, high))
-    raw = (high - low) / count
-    magnitude = 10.0 ** math.floor(math.log10(raw))
-    step = next(magnitude * k for k in (1, 2, 2.5, 5, 10) if magnitude * k >= raw * 0.999)
+    if type(count) is not int or count < 1:
+        raise ValueError(f"count must be an int of at least 1, got {count!r}")
+    # Halves, since the distance of two huge numbers may be no float; nor may a step beyond 1e308 or below the least.
+    raw = max(2 * min((high / 2 - low / 2) / count, 5e307), math.ulp(0.0))
+    exponent = math.floor(math.log10(raw))
+    steps = (float(f"{k}e{exponent}") for k in (1, 2, 2.5, 5, 10))
+    step = next(step for step in steps if step >= raw * 0.999)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [
-        float(f"{k * step:.12g}") for k in range(first, last + 1)
-    ]  # 0.3, not 0.30000000000000004
+    # 0.3, not 0.30000000000000004; and digits enough for ticks that differ in their last ones only.
+    digits = max(12, math.ceil(math.log10(max(abs(low), abs(high)) / step)) + 2)
+    ticks = (float(f"{k * step:.{digits}g}") for k in range(first, last + 1))
+    return list(dict.fromkeys(ticks))
 
 
 def tick_texts(low: float, high: float, count: int) -> dict[float, str]:
