@@ -24,11 +24,13 @@ from .models import (
     FVSBN,
     MADE,
     NADE,
+    Autoencoder,
     BayesNet,
     Classifier,
     Histogram,
     IndependentBernoulli,
     LinearAR,
+    OrderEnsemble,
 )
 from .saving import load_pretrained
 from .training import Evaluation, History, bits_per_dim, evaluate, fit
@@ -39,6 +41,7 @@ __all__ = [
     "FVSBN",
     "MADE",
     "NADE",
+    "Autoencoder",
     "AutoregressiveModel",
     "BayesNet",
     "Bernoulli",
@@ -54,6 +57,7 @@ __all__ = [
     "IndependentBernoulli",
     "LinearAR",
     "LogisticMixture",
+    "OrderEnsemble",
     "PiecewiseConstant",
     "Step",
     "bits_per_dim",

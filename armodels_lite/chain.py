@@ -19,6 +19,7 @@ from .density import DensityModel
 from .distributions import Distribution
 from .orderings import make_ordering
 from .sampling import Filter, Sampler, Step, check_count, sampling_mode
+from .sharing import share_weights
 
 __all__ = ["AutoregressiveModel", "Decoder", "NaiveDecoder", "Step"]
 
@@ -80,6 +81,44 @@ class AutoregressiveModel(DensityModel):
 
     def extra_repr(self) -> str:
         return f"{self.event_shape}, {self.conditional!r}, {self.num_parameters():,} parameters"
+
+    def with_ordering(self, ordering: str | Sequence[int] | Tensor) -> AutoregressiveModel:
+        """The same weights with another ordering: a new model that shares its Parameters with this one.
+
+        Both hold the same `nn.Parameter` objects, so training one trains the other. The ordering and the masks that
+        follow from it are the new model's own, and so are train and eval mode from here on; `.to` moves the shared
+        weights and these for the model it is called on alone. Saved, the new model is one of the new ordering.
+
+        The likelihood is exact for the new model. Unless the weights were trained for several orderings
+        (`ar.NADE(..., order_agnostic=True)`) it is poor. In FVSBN and MADE, besides, other connections are switched
+        on: weights that no training has touched as long as the old mask switched them off.
+
+        Args:
+            ordering: as in the constructor.
+
+        Raises:
+            ValueError: no such ordering; a model of a kind that takes no other ordering; a model whose weights are
+                no longer those that it was built with.
+            TypeError: a model built by arguments that have no name.
+
+        >>> import armodels_lite as ar
+        >>> model = ar.NADE((3,), hidden=4, order_agnostic=True)
+        >>> other = model.with_ordering([2, 0, 1])
+        >>> other.ordering, other.W is model.W
+        (tensor([2, 0, 1]), True)
+        """
+        wanted = make_ordering(ordering, self.event_shape)
+        name, arguments = type(self).__name__, {**self._arguments(), "ordering": ordering}
+        try:
+            # The weights drawn here are not kept, so no random number may be used up for them.
+            with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+                other = type(self)(**arguments)
+        except TypeError as error:  # all arguments but the ordering have been accepted before
+            raise ValueError(f"{name} takes no ordering of one's own: {error}") from error
+        if not torch.equal(other.ordering, wanted):
+            raise ValueError(f"{name} took the ordering {ordering!r}, but does not draw in it")
+        share_weights(other, self)
+        return other
 
     # -- what an architecture says -------------------------------------------------------------------------------
 

@@ -104,7 +104,8 @@ def total_probability(model: DensityModel, context: Tensor | None = None) -> flo
 
     Raises:
         TypeError: a model that is no `DensityModel`.
-        ValueError: too many events or cells, or more than two continuous variables without bins.
+        ValueError: too many events or cells; continuous variables without bins that are more than two, or of a model
+            that is not autoregressive.
     """
     check_kind(model, DensityModel, "a total probability is that of a density p(x)")
     context = default_context(model, 1) if context is None else context
@@ -161,8 +162,12 @@ def _integral_over_bins(model: DensityModel, context: Tensor | None) -> float:
     return total
 
 
-def _integral(model: AutoregressiveModel, context: Tensor | None) -> float:
+def _integral(model: DensityModel, context: Tensor | None) -> float:
     """Integrate the density over the first variable, or over the first two, one inside the other."""
+    if not isinstance(model, AutoregressiveModel):
+        raise ValueError(
+            f"quadrature follows the conditionals of an autoregressive model, got a {type(model).__name__}"
+        )
     if model.num_variables > 2:
         raise ValueError(
             f"quadrature handles one or two continuous variables, this model has {model.num_variables}"

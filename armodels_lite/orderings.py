@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["hilbert", "make_ordering", "random", "raster", "reverse", "spiral"]
+__all__ = ["hilbert", "make_ordering", "random", "raster", "reverse", "shuffled", "spiral"]
 
 
 def make_ordering(ordering: str | Sequence[int] | Tensor, event_shape: Sequence[int]) -> Tensor:
@@ -48,9 +48,13 @@ def reverse(event_shape: Sequence[int]) -> Tensor:
 
 def random(event_shape: Sequence[int], seed: int = 0) -> Tensor:
     """A permutation of the pixels fixed by the seed."""
-    generator = torch.Generator().manual_seed(seed)
+    return shuffled(event_shape, torch.Generator().manual_seed(seed))
+
+
+def shuffled(event_shape: Sequence[int], generator: torch.Generator | None = None) -> Tensor:
+    """The generator's next permutation of the pixels, all equally likely; of torch's global generator without one."""
     return _with_channels(
-        torch.randperm(_num_pixels(event_shape), generator=generator), event_shape
+        torch.randperm(_num_pixels(event_shape), generator=generator, device="cpu"), event_shape
     )
 
 

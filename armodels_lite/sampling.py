@@ -18,7 +18,15 @@ from .distributions import Distribution, uniform_noise
 if TYPE_CHECKING:
     from .chain import AutoregressiveModel
 
-__all__ = ["Filter", "Sampler", "Step", "check_count", "check_noise", "sampling_mode"]
+__all__ = [
+    "Filter",
+    "Sampler",
+    "Step",
+    "check_count",
+    "check_noise",
+    "check_temperature",
+    "sampling_mode",
+]
 
 Filter = Callable[[Tensor], Tensor]
 
@@ -62,9 +70,7 @@ class Sampler:
         self.model = model
         self.noise = check_noise(model, n, noise, generator)
         self.n = len(self.noise)
-        number = isinstance(temperature, (int, float)) and not isinstance(temperature, bool)
-        if not (number and 0 < temperature < math.inf):
-            raise ValueError(f"temperature must be a positive number, got {temperature!r}")
+        check_temperature(temperature)
         if filter is not None and not callable(filter):
             raise TypeError(f"filter must be a function such as ar.top_k(40), got {filter!r}")
         if filter is not None and not model.conditional.discrete:
@@ -158,6 +164,13 @@ def _completion(
         )
     model._check_values(observed.masked_fill(~mask, 0))
     return observed.flatten(1).clone(), mask.flatten(1).clone()
+
+
+def check_temperature(temperature: float) -> None:
+    """Raise ValueError unless it is a positive, finite number."""
+    number = isinstance(temperature, (int, float)) and not isinstance(temperature, bool)
+    if not (number and 0 < temperature < math.inf):
+        raise ValueError(f"temperature must be a positive number, got {temperature!r}")
 
 
 def check_count(n: int | None) -> int:

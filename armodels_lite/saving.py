@@ -64,16 +64,27 @@ class SavedModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite", 
         """Float dtype of the weights."""
         return next(self.parameters()).dtype
 
-    def config(self) -> dict[str, Any]:
-        """What `save_pretrained` writes beside the weights: class, constructor arguments, dtype.
+    def _arguments(self) -> dict[str, Any]:
+        """The constructor's arguments by name, defaults included, as they were given; an array may be a list now.
 
-        Raises TypeError when an argument of the constructor was nothing that JSON can hold, or had no name.
+        Raises TypeError when one of them had no name.
         """
+        self._require_names()
+        return _decoded({**copy.deepcopy(self._hub_mixin_config or {}), **self._not_json})
+
+    def _require_names(self) -> None:
         if self._nameless:
             raise TypeError(
                 f"a saved {type(self).__name__} is built again from its arguments by name, and its __init__ takes "
                 f"{', '.join(self._nameless)} by place: give every argument a name"
             )
+
+    def config(self) -> dict[str, Any]:
+        """What `save_pretrained` writes beside the weights: class, constructor arguments, dtype.
+
+        Raises TypeError when an argument of the constructor was nothing that JSON can hold, or had no name.
+        """
+        self._require_names()
         if self._not_json:
             given = ", ".join(f"{name}={value!r}" for name, value in self._not_json.items())
             raise TypeError(
@@ -93,9 +104,9 @@ class SavedModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite", 
         if the two files do not belong together. Arguments that the Hub's `push_to_hub` passes on are accepted and
         not needed here.
         """
+        config = json.dumps(self.config(), indent=2, sort_keys=True)
         folder = Path(save_directory)
         folder.mkdir(parents=True, exist_ok=True)
-        config = json.dumps(self.config(), indent=2, sort_keys=True)
         weights = {name: tensor.detach().contiguous() for name, tensor in self.state_dict().items()}
         (folder / (CONFIG + UNFINISHED)).write_text(config + "\n", encoding="utf-8")
         metadata = {"config": config, "crc32": str(checksum(weights))}
@@ -129,16 +140,21 @@ def load_pretrained(folder: str | Path) -> SavedModel:
         raise ValueError(
             f"{path / CONFIG} names the unknown model class {config['class']!r}; known are {known}"
         )
-    arguments = dict(config["arguments"])
     try:
-        if arguments.get("conditional") is not None:
-            arguments["conditional"] = Conditional.from_json(arguments["conditional"])
-        model = model_class(**arguments).to(getattr(torch, config["dtype"]))
+        model = model_class(**_decoded(config["arguments"])).to(getattr(torch, config["dtype"]))
         model.load_state_dict(weights, strict=True)
         _require_same_dtypes(model, weights)
     except (RuntimeError, TypeError, AttributeError, KeyError) as error:
         raise ValueError(f"{path} does not fit a {config['class']}: {error}") from error
     return model.eval()
+
+
+def _decoded(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Constructor arguments from those of a config."""
+    conditional = arguments.get("conditional")
+    if conditional is None:
+        return dict(arguments)
+    return {**arguments, "conditional": Conditional.from_json(conditional)}
 
 
 def _find(folder: str | Path) -> Path:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -71,7 +72,22 @@ class Case:
 
     @property
     def continuous(self) -> bool:
-        return isinstance(self.arguments.get("conditional"), ar.GaussianMixture)
+        kinds = (ar.GaussianMixture, ar.PiecewiseConstant)
+        return isinstance(self.arguments.get("conditional"), kinds)
+
+
+def reordered(
+    kind: type[ar.AutoregressiveModel], by: str | list[int], **arguments: Any
+) -> ar.AutoregressiveModel:
+    """A model whose ordering is not the one that it was built with."""
+    return kind(**arguments).with_ordering(by)
+
+
+def ensemble(
+    kind: type[ar.AutoregressiveModel], orderings: int | list[Any], **arguments: Any
+) -> ar.OrderEnsemble:
+    """One set of weights in several orderings."""
+    return ar.OrderEnsemble(kind(**arguments), orderings, seed=1)
 
 
 def promised_dependencies(model: ar.AutoregressiveModel) -> Tensor:
@@ -140,6 +156,7 @@ def _cases() -> list[Case]:
     add("MADE", "vector", (5,), context_shape=(3, 2))
     add("NADE", "longer-than-a-block", (BLOCK + 3,), hidden=5, ordering="random(2)")
     add("NADE", "exactly-a-block", (BLOCK,), hidden=5)
+    cases += _every_ordering()
     cases.append(
         Case(
             "IndependentBernoulli",
@@ -157,6 +174,34 @@ def _cases() -> list[Case]:
     ]
 
 
+def _every_ordering() -> list[Case]:
+    """NADE trained for every ordering, and models that were given another ordering than their first."""
+    agnostic: dict[str, dict[str, Any]] = {
+        "bernoulli": {"event_shape": (5,)},
+        "categorical": {"event_shape": (5,), "conditional": ar.Categorical(3)},
+        "logistic": {"event_shape": (3, 1, 2), "conditional": ar.LogisticMixture(2, levels=3)},
+        "gaussian": {"event_shape": (2,), "conditional": ar.GaussianMixture(2)},
+        "ordering": {"event_shape": (1, 2, 3), "ordering": "spiral"},
+        "class": {"event_shape": (5,), "num_classes": 3, "ordering": [3, 0, 4, 1, 2]},
+        "longer-than-a-block": {"event_shape": (BLOCK + 3,), "ordering": "random(2)"},
+        "one-variable": {"event_shape": (1,), "conditional": ar.Categorical(5)},
+    }
+    cases = [
+        Case(f"NADE-agnostic-{label}", ar.NADE, {"order_agnostic": True, "hidden": 7, **given})
+        for label, given in agnostic.items()
+    ]
+    given: dict[str, Any] = {"event_shape": (2, 1, 3), "by": "random(3)", "num_classes": 3}
+    kinds: list[tuple[type[ar.AutoregressiveModel], dict[str, Any]]] = [
+        (ar.FVSBN, {"ordering": "reverse", "conditional": ar.Categorical(3), **given}),
+        (ar.NADE, {"hidden": 7, "order_agnostic": True, "ordering": "reverse", **given}),
+        (ar.MADE, {"hidden": (61, 59), "direct": True, "seed": 2, **given}),
+    ]
+    return cases + [
+        Case(f"{kind.__name__}-reordered", partial(reordered, kind), arguments)
+        for kind, arguments in kinds
+    ]
+
+
 CASES = _cases()
 
 # Densities that are not autoregressive: what the contract asks of every model applies to them.
@@ -168,5 +213,25 @@ DENSITIES = [
         "Histogram-two",
         ar.Histogram,
         {"event_shape": (2,), "conditional": ar.PiecewiseConstant([-1.0, 0.0, 0.5, 3.0])},
+    ),
+    Case(
+        "OrderEnsemble-NADE",
+        partial(ensemble, ar.NADE),
+        {"orderings": 5, "event_shape": (1, 2, 3), "hidden": 7, "order_agnostic": True},
+    ),
+    Case(
+        "OrderEnsemble-FVSBN-class",
+        partial(ensemble, ar.FVSBN),
+        {
+            "orderings": ["reverse", [2, 0, 1, 3]],
+            "event_shape": (4,),
+            "conditional": ar.Categorical(3),
+            "num_classes": 3,
+        },
+    ),
+    Case(
+        "OrderEnsemble-MADE-vector",
+        partial(ensemble, ar.MADE),
+        {"orderings": 3, "event_shape": (2, 3), "hidden": (61, 59), "context_shape": (3, 2)},
     ),
 ]

@@ -14,7 +14,7 @@ import armodels_lite as ar
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 every_density = pytest.mark.parametrize("case", [*CASES, *DENSITIES], ids=lambda case: case.name)
 discrete = pytest.mark.parametrize(
-    "case", [c for c in CASES if not c.continuous], ids=lambda case: case.name
+    "case", [c for c in [*CASES, *DENSITIES] if not c.continuous], ids=lambda case: case.name
 )
 continuous = pytest.mark.parametrize(
     "case", [c for c in CASES if c.continuous], ids=lambda case: case.name

@@ -33,6 +33,8 @@ def events(model: ar.NADE, n: int) -> Tensor:
 def looped(model: ar.NADE, x: Tensor, context: Tensor | None = None) -> Tensor:
     """The parameters by the formula, one variable after the other, differentiated by autograd."""
     features = model.conditional.features(x.flatten(1), model.dtype)
+    if model.order_agnostic:
+        features = torch.cat([features, torch.ones_like(features[..., :1])], -1)
     a = model.c.expand(len(x), -1)
     if context is not None:
         a = a + model.class_c(context)

@@ -17,11 +17,14 @@ import torch
 from scipy import stats
 from test_widgets import descendants, find, press
 
+from armodels_lite import NADE
 from armodels_lite.widgets import (
     ARProcess,
     BernoulliLikelihood,
     DecisionBoundary,
     HistogramBins,
+    MixtureSteps,
+    NADEWalk,
     OrderingWalk,
     Stepper,
     TwoKLs,
@@ -39,6 +42,16 @@ def histogram(**options: object) -> HistogramBins:
     return HistogramBins(data(), data(40, 1), low=-1.0, high=3.0, **{"most": 30, **options})
 
 
+def nade_walk(**options: object) -> NADEWalk:
+    torch.manual_seed(0)
+    image = torch.tensor([[0, 1, 1, 0], [0, 1, 0, 0], [1, 1, 1, 0], [0, 0, 1, 1]]).float()
+    return NADEWalk(NADE((1, 4, 4), hidden=6), image, **options)
+
+
+def mixture(**options: object) -> MixtureSteps:
+    return MixtureSteps(data(), data(40, 1), **options)
+
+
 MAKERS = {
     "histogram": histogram,
     "bernoulli": BernoulliLikelihood,
@@ -46,6 +59,8 @@ MAKERS = {
     "ar": ARProcess,
     "orderings": OrderingWalk,
     "boundary": DecisionBoundary,
+    "nade": nade_walk,
+    "mixture": mixture,
 }
 every_widget = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 

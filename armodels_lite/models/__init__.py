@@ -1,8 +1,10 @@
 """The models: each file holds one, with its cached decoder beside it."""
 
+from .autoencoder import Autoencoder
 from .bayes_net import BayesNet
 from .classical import LinearAR
 from .classifier import Classifier
+from .ensemble import OrderEnsemble
 from .fvsbn import FVSBN
 from .histogram import Histogram
 from .made import MADE
@@ -13,9 +15,11 @@ __all__ = [
     "FVSBN",
     "MADE",
     "NADE",
+    "Autoencoder",
     "BayesNet",
     "Classifier",
     "Histogram",
     "IndependentBernoulli",
     "LinearAR",
+    "OrderEnsemble",
 ]

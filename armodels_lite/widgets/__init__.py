@@ -11,6 +11,8 @@ from .bernoulli_likelihood import BernoulliLikelihood
 from .decision_boundary import DecisionBoundary
 from .grid import PixelGrid
 from .histogram_bins import HistogramBins
+from .mixture_steps import MixtureSteps
+from .nade_walk import NADEWalk
 from .network_view import network_figure
 from .network_walk import NetworkWalk
 from .ordering_walk import OrderingWalk
@@ -25,6 +27,8 @@ __all__ = [
     "Controls",
     "DecisionBoundary",
     "HistogramBins",
+    "MixtureSteps",
+    "NADEWalk",
     "NetworkWalk",
     "OrderingWalk",
     "PixelGrid",
