@@ -18,6 +18,7 @@ WIDGETS = {
     "02_bayes_nets_and_neural_models.ipynb": 2,
     "03_neural_models_for_classification.ipynb": 1,
     "05_autoregressive_models.ipynb": 2,
+    "07_nade.ipynb": 2,
 }
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
