@@ -5,8 +5,6 @@ from __future__ import annotations
 import html
 import math
 import re
-import statistics
-import time
 import warnings
 from xml.etree import ElementTree
 
@@ -158,20 +156,6 @@ def test_strip_has_alt_text_and_leaves_the_widget_alone(make: type[Stepper]) -> 
         widget.strip([widget.last + 1])
     with pytest.raises(ValueError, match="0 frames"):
         widget.strip([])
-
-
-@every_widget
-def test_a_step_costs_the_kernel_little(make: type[Stepper]) -> None:
-    """Prints what a step costs (pytest -s); the limit leaves a factor of several, so only a blunder exceeds it."""
-    widget = make()
-    durations = []
-    for step in [*range(widget.last + 1), 5]:
-        start = time.perf_counter()
-        widget.step = step
-        durations.append(1000 * (time.perf_counter() - start))
-    median = statistics.median(durations)
-    print(f"\n{widget!r}: median {median:.2f} ms a step, longest {max(durations):.1f} ms")
-    assert median < 30
 
 
 # -- histogram ---------------------------------------------------------------------------------------------------

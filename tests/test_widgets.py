@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-import time
-
 import ipywidgets
 import numpy as np
 import pytest
@@ -248,25 +245,3 @@ def test_strip_leaves_the_step_and_shows_the_frames() -> None:
     assert plots.to_png(figure) == plots.to_png(sampler_of().strip((0, 5, 20)))
     with pytest.raises(ValueError, match="0 to 20"):
         sampler.strip((0, 21))
-
-
-@pytest.mark.parametrize(
-    "model",
-    [
-        ar.FVSBN((1, 8, 8)),
-        ar.NADE((1, 28, 28), hidden=500),
-        ar.FVSBN((3, 8, 8), conditional=ar.LogisticMixture(5, 256)),
-    ],
-    ids=["FVSBN 8x8", "NADE 28x28", "FVSBN RGB 8x8"],
-)
-def test_a_step_costs_the_kernel_little(model: ar.AutoregressiveModel) -> None:
-    """Prints what a step costs (pytest -s); the limit leaves a factor of ten, so only a blunder exceeds it."""
-    sampler = PixelSampler(model)
-    durations = []
-    for step in range(1, sampler.last + 1):
-        start = time.perf_counter()
-        sampler.step = step
-        durations.append(1000 * (time.perf_counter() - start))
-    median = statistics.median(durations)
-    print(f"\n{sampler}: median {median:.2f} ms a step, longest {max(durations):.1f} ms")
-    assert median < 30

@@ -1,0 +1,57 @@
+"""What a step of each widget costs the kernel: the time from a press of a button to the numbers for the browser.
+
+    python benchmarks/widgets.py
+
+Prints the median and the longest step in milliseconds. A learner feels what takes longer than about 30 ms.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from timing import machine
+
+import armodels_lite as ar
+from armodels_lite import widgets
+
+
+def makers() -> dict[str, Callable[[], widgets.Stepper]]:
+    """Every widget at a size that the notebooks use, and the sampler at larger ones."""
+    values = torch.rand(400, generator=torch.Generator().manual_seed(0)) ** 2 * 4 - 1
+    weather = ar.BayesNet((4,), parents=[[], [0], [0], [1, 2]])
+    image = (torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(0)) < 0.3).float()
+    rgb = ar.LogisticMixture(5, 256)
+    return {
+        "ARProcess": widgets.ARProcess,
+        "BernoulliLikelihood": widgets.BernoulliLikelihood,
+        "DecisionBoundary": widgets.DecisionBoundary,
+        "HistogramBins": lambda: widgets.HistogramBins(values, values, low=-1.0, high=3.0),
+        "MixtureSteps": lambda: widgets.MixtureSteps(values, values),
+        "NADEWalk": lambda: widgets.NADEWalk(ar.NADE((1, 8, 8), hidden=12), image),
+        "NetworkWalk": lambda: widgets.NetworkWalk(weather),
+        "OrderingWalk": widgets.OrderingWalk,
+        "PixelSampler, FVSBN 8x8": lambda: widgets.PixelSampler(ar.FVSBN((1, 8, 8))),
+        "PixelSampler, NADE 28x28": lambda: widgets.PixelSampler(ar.NADE((1, 28, 28))),
+        "PixelSampler, RGB 8x8": lambda: widgets.PixelSampler(ar.FVSBN((3, 8, 8), conditional=rgb)),
+        "TwoKLs": widgets.TwoKLs,
+    }
+
+
+def step_times(widget: widgets.Stepper) -> list[float]:
+    """Milliseconds of each step from the first to the last."""
+    times = []
+    for step in range(1, widget.last + 1):
+        start = time.perf_counter()
+        widget.step = step
+        times.append(1000 * (time.perf_counter() - start))
+    return times
+
+
+if __name__ == "__main__":
+    print(machine())
+    for name, make in makers().items():
+        times = step_times(make())
+        print(f"{name:26s} median {statistics.median(times):5.1f} ms, longest {max(times):5.1f} ms")
