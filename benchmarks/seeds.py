@@ -57,7 +57,7 @@ def models() -> dict[str, tuple[Callable[[], ar.AutoregressiveModel], dict]]:
     return {
         "FVSBN": (lambda: ar.FVSBN(EVENT), fixed),
         "NADE": (lambda: ar.NADE(EVENT, hidden=128), fixed),
-        "untied NADE": (lambda: UntiedNADE(EVENT, hidden=128), fixed | {"learning_rate": 0.01}),
+        "untied NADE": (lambda: UntiedNADE(EVENT, hidden=128), fixed),
         "EoNADE": (lambda: ar.NADE(EVENT, hidden=128, order_agnostic=True), every),
     }
 
