@@ -16,7 +16,7 @@ from .conditionals import (
     LogisticMixture,
     PiecewiseConstant,
 )
-from .data import load
+from .data import load, stored_results
 from .density import DensityModel
 from .filters import top_k, top_p
 from .inspection import dependencies, receptive_field, total_probability
@@ -67,6 +67,7 @@ __all__ = [
     "load",
     "load_pretrained",
     "receptive_field",
+    "stored_results",
     "top_k",
     "top_p",
     "total_probability",

@@ -3,7 +3,7 @@
     python benchmarks/seeds.py [SEEDS]        # 5 seeds unless given: about ten minutes on one core
 
 Trains each model once for each seed (random weights and the order of the examples; the data split is fixed), and writes
-the nats per test image into data/results/digits_seeds.json, which notebooks 07 and 08 read.
+the nats per test image where `armodels_lite.stored_results("digits_seeds")` finds them; notebook 07 reads them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import torch
 from torch import Tensor, nn
 
 import armodels_lite as ar
+from armodels_lite.data.results import FOLDER
 
-RESULTS = Path(__file__).resolve().parents[1] / "data" / "results" / "digits_seeds.json"
+RESULTS = Path(str(FOLDER)) / "digits_seeds.json"
 EVENT = (1, 8, 8)
 ENSEMBLES = (1, 2, 4, 8, 16, 32)
 
@@ -90,7 +91,6 @@ def main(seeds: int) -> None:
                 row = rows.setdefault(label, {"parameters": model.num_parameters(), "nats": []})
                 row["nats"].append(round(nats, 3))
             print(f"{name}, seed {seed}: {found} ({seconds:.0f} s)", flush=True)
-    RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 

@@ -14,6 +14,7 @@ from .containers import Data, FeatureData, SeriesData, Split
 from .entry import DataSet, packed_arrays
 from .features import BREAST_CANCER
 from .images import BINARIZED_MNIST, DIGITS, MNIST
+from .results import stored_results
 from .series import CO2, SUNSPOTS
 from .store import PackedFile, RemoteFile, find, find_packed, folders, obtain
 
@@ -31,6 +32,7 @@ __all__ = [
     "load",
     "registry",
     "status",
+    "stored_results",
     "verify",
 ]
 

@@ -1,0 +1,28 @@
+"""Measured results that took too long for a notebook: written by a script of benchmarks/, read by name."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+__all__ = ["FOLDER", "stored_results"]
+
+FOLDER = files(__package__).joinpath("results")
+
+
+def stored_results(name: str) -> dict[str, dict[str, Any]]:
+    """What the script wrote under this name, row by row; its docstring in benchmarks/ says what was measured.
+
+    "digits_seeds" (benchmarks/seeds.py): for each model its number of "parameters" and the "nats" per test image of
+    the binary digits, one for each training.
+
+    Raises ValueError for a name under which nothing is stored.
+
+    >>> len(stored_results("digits_seeds")["NADE"]["nats"])
+    5
+    """
+    known = sorted(file.name.removesuffix(".json") for file in FOLDER.iterdir())
+    if name not in known:
+        raise ValueError(f"there are stored results for {', '.join(known)}, got {name!r}")
+    return json.loads(FOLDER.joinpath(f"{name}.json").read_text(encoding="utf-8"))
