@@ -166,7 +166,7 @@ def _integral(model: DensityModel, context: Tensor | None) -> float:
     """Integrate the density over the first variable, or over the first two, one inside the other."""
     if not isinstance(model, AutoregressiveModel):
         raise ValueError(
-            f"quadrature follows the conditionals of an autoregressive model, got a {type(model).__name__}"
+            f"quadrature follows the conditionals of an autoregressive model, got {type(model).__name__}"
         )
     if model.num_variables > 2:
         raise ValueError(
@@ -260,7 +260,7 @@ def default_context(model: DensityModel, n: int) -> Tensor | None:
 def check_kind(model: object, kind: type, wanted: str) -> None:
     """Raise TypeError, saying what was wanted, unless the model is one of that kind."""
     if not isinstance(model, kind):
-        raise TypeError(f"{wanted}, got a {type(model).__name__}")
+        raise TypeError(f"{wanted}, got {type(model).__name__}")
 
 
 def _repeated(context: Tensor | None, n: int) -> Tensor | None:

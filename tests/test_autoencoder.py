@@ -227,7 +227,7 @@ def test_it_is_no_density() -> None:
     assert result.bits_per_dim is None and str(result) == "1.39 ± 0.00 nats (n=7)"
     assert not isinstance(model, ar.DensityModel)
     assert not hasattr(model, "log_prob") and not hasattr(model, "sample")
-    with pytest.raises(TypeError, match="need a density p\\(x\\), got a Autoencoder"):
+    with pytest.raises(TypeError, match="need a density p\\(x\\), got Autoencoder"):
         ar.bits_per_dim(model, x)
 
 

@@ -182,7 +182,7 @@ def test_evaluate_has_no_bits_per_dimension_for_it() -> None:
     x, y = examples(model)
     result = ar.evaluate(model, Split(x, y))
     assert result.bits_per_dim is None and str(result) == "1.10 ± 0.00 nats (n=7)"
-    with pytest.raises(TypeError, match="need a density p\\(x\\), got a Classifier"):
+    with pytest.raises(TypeError, match="need a density p\\(x\\), got Classifier"):
         ar.bits_per_dim(model, x, y)
 
 

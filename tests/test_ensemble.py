@@ -79,7 +79,7 @@ def test_densities_of_continuous_variables() -> None:
     with torch.no_grad():
         density = ensemble.log_prob(torch.cartesian_prod(side, side)).exp()
     assert math.isclose(density.sum() * 0.05**2, 1, rel_tol=1e-3)
-    with pytest.raises(ValueError, match="autoregressive model, got a OrderEnsemble"):
+    with pytest.raises(ValueError, match="autoregressive model, got OrderEnsemble"):
         ar.total_probability(ensemble)
 
 
@@ -224,7 +224,7 @@ def test_seeds_that_make_no_sense(seed) -> None:
 
 
 def test_models_without_an_ordering_to_change() -> None:
-    with pytest.raises(TypeError, match="needs an autoregressive model, got a Histogram"):
+    with pytest.raises(TypeError, match="needs an autoregressive model, got Histogram"):
         ar.OrderEnsemble(ar.Histogram((1,)))
     with pytest.raises(ValueError, match="BayesNet takes no ordering"):
         ar.OrderEnsemble(ar.BayesNet((2,), parents=[[], [0]]))

@@ -144,13 +144,13 @@ def test_dependencies_need_whole_events() -> None:
 )
 def test_models_of_another_kind_are_refused(model: nn.Module) -> None:
     name = type(model).__name__
-    with pytest.raises(TypeError, match=f"dependencies are .* autoregressive model, got a {name}"):
+    with pytest.raises(TypeError, match=f"dependencies are .* autoregressive model, got {name}"):
         ar.dependencies(model)
-    with pytest.raises(TypeError, match=f"receptive field is .* model, got a {name}"):
+    with pytest.raises(TypeError, match=f"receptive field is .* model, got {name}"):
         ar.receptive_field(model, 1)
-    with pytest.raises(TypeError, match=f"that of a density p\\(x\\), got a {name}"):
+    with pytest.raises(TypeError, match=f"that of a density p\\(x\\), got {name}"):
         ar.total_probability(model)
-    with pytest.raises(TypeError, match=f"compares autoregressive models, got a {name}"):
+    with pytest.raises(TypeError, match=f"compares autoregressive models, got {name}"):
         measure("other", model, torch.zeros(2, 4))
 
 

@@ -64,7 +64,7 @@ class OrderEnsemble(DensityModel):
     ) -> None:
         if not isinstance(model, AutoregressiveModel):
             raise TypeError(
-                f"an ensemble of orderings needs an autoregressive model, got a {type(model).__name__}"
+                f"an ensemble of orderings needs an autoregressive model, got {type(model).__name__}"
             )
         super().__init__(
             model.event_shape, num_classes=model.num_classes, context_shape=model.context_shape

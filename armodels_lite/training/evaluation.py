@@ -94,7 +94,7 @@ def bits_per_dim(model: DensityModel, x: Tensor, context: Tensor | None = None) 
     1.0
     """
     if not isinstance(model, DensityModel):
-        raise TypeError(f"bits per dimension need a density p(x), got a {type(model).__name__}")
+        raise TypeError(f"bits per dimension need a density p(x), got {type(model).__name__}")
     if not isinstance(x, Tensor):
         raise TypeError(f"x must be a tensor, got {type(x).__name__}")
     conditional = model.num_classes is not None or model.context_shape is not None
