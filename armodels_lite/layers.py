@@ -9,7 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["MaskedLinear", "layer_sizes"]
+__all__ = ["ACTIVATIONS", "MaskedLinear", "layer_sizes"]
+
+ACTIVATIONS = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+}  # what a model's `activation` may name
 
 
 def layer_sizes(name: str, sizes: Sequence[int]) -> tuple[int, ...]:

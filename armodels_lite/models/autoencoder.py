@@ -18,8 +18,7 @@ from torch import Tensor, nn
 from ..base import Model
 from ..conditionals import Bernoulli
 from ..distributions import uniform_noise
-from ..layers import layer_sizes
-from .classifier import ACTIVATIONS
+from ..layers import ACTIVATIONS, layer_sizes
 
 __all__ = ["Autoencoder"]
 
@@ -44,7 +43,8 @@ class Autoencoder(Model):
         activation: "relu", "tanh" or "sigmoid", after every hidden layer.
         binary: True for variables 0 and 1, False for real ones; floats of the model's dtype in both cases.
         noise: in train mode, which a new model is in, the probability in [0, 1) with which the loss hides an input
-            from the encoder (see `corrupt`). The target stays the clean x. `encode` and `reconstruct` add no noise.
+            from the encoder (see `corrupt`). The target stays the clean x. `encode` and `reconstruct` add no noise,
+            nor does validation: `fit` with validation data picks the epoch that rebuilds *clean* events best.
 
     Raises:
         ValueError: for arguments that are not accepted; the message says what is.

@@ -15,11 +15,9 @@ from torch.nn import functional as F
 
 from .. import distributions
 from ..base import Model
-from ..layers import layer_sizes
+from ..layers import ACTIVATIONS, layer_sizes
 
 __all__ = ["Classifier"]
-
-ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 
 
 class Classifier(Model):
