@@ -78,6 +78,37 @@ def execute(
 
 
 @app.command()
+def train(
+    recipe: Annotated[str, typer.Option(help="Name of the recipe; see armodels_lite/recipes.py.")],
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for checkpoints; data/checkpoints if not given.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+) -> None:
+    """Run a recipe and write its checkpoint. Stopped and started again, it goes on where it was."""
+    from armodels_lite.card import read_card
+    from armodels_lite.checkpoints import train_recipe
+
+    folder = train_recipe(recipe, output, device=device)
+    if folder is None:
+        typer.echo("interrupted; the same command goes on from here", err=True)
+        raise typer.Exit(1)
+    score = read_card(folder)["scores"]["test"]
+    typer.echo(f"{folder}: {score['nats']:.2f} nats on {score['examples']} test examples")
+
+
+@app.command()
+def evaluate(
+    name: Annotated[str, typer.Argument(help="Name of a shipped checkpoint, or a folder.")],
+    part: Annotated[str, typer.Option(help="valid or test")] = "test",
+) -> None:
+    """Measure a checkpoint again on the data that it names, and compare with its card."""
+    from armodels_lite.checkpoints import evaluate_checkpoint
+
+    typer.echo(str(evaluate_checkpoint(name, part)))
+
+
+@app.command()
 def doctor() -> None:
     """Say what this machine offers, and whether the course can run on it."""
     from armodels_lite.commands.environment import doctor as examine

@@ -34,17 +34,23 @@ class MaskedLinear(nn.Linear):
     mask: bool (out_features, in_features), True where a connection exists. The mask multiplies in `forward`, so a
     loaded or edited weight cannot leak through a connection that does not exist. Each row starts with a scale
     that fits the number of its own connections: weights of variance gain^2 / count, biases within 1 / sqrt(count).
+    With `count` given, that number takes the place of every row's own: for masks that change.
     """
 
-    def __init__(self, mask: Tensor, *, gain: float = 1.0, bias: bool = True) -> None:
+    def __init__(
+        self, mask: Tensor, *, gain: float = 1.0, bias: bool = True, count: float | None = None
+    ) -> None:
         out_features, in_features = mask.shape
         super().__init__(in_features, out_features, bias=bias)
         # A float mask multiplies faster than a bool one. It follows from the constructor, so it is not saved.
         self.register_buffer("mask", mask.to(self.weight.dtype), persistent=False)
-        self._initialise(gain)
+        self._initialise(gain, count)
 
-    def _initialise(self, gain: float) -> None:
-        connections = self.mask.sum(1, keepdim=True).clamp(min=1)
+    def _initialise(self, gain: float, count: float | None) -> None:
+        connections = self.mask.sum(1, keepdim=True)
+        if count is not None:
+            connections.fill_(count)
+        connections.clamp_(min=1)
         with torch.no_grad():
             self.weight.uniform_(-1, 1).mul_(gain * (3 / connections).sqrt())
             if self.bias is not None:
@@ -59,8 +65,10 @@ class MaskedLinear(nn.Linear):
         """Entries that the mask leaves free, biases included."""
         return int(self.mask.count_nonzero()) + (0 if self.bias is None else self.bias.numel())
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, _Masked.apply(self.weight, self.mask), self.bias)
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(..., in_features) to (..., out_features); a mask given here, of the weight's dtype, replaces the own one."""
+        mask = self.mask if mask is None else mask
+        return F.linear(x, _Masked.apply(self.weight, mask), self.bias)
 
 
 class _Masked(torch.autograd.Function):

@@ -43,15 +43,17 @@ def made_degrees(rank: Tensor, hidden: Sequence[int], seed: int | None = None) -
     return layers
 
 
-def degree_mask(outputs: Tensor, inputs: Tensor, *, strict: bool) -> Tensor:
+def degree_mask(
+    outputs: Tensor, inputs: Tensor, *, strict: bool, out: Tensor | None = None
+) -> Tensor:
     """Bool (len(outputs), len(inputs)): may a unit of this degree see an input of that degree?
 
     Into a hidden layer an equal degree is allowed (strict=False). At the output it is not (strict=True): the
-    output for x_t must not see x_t.
+    output for x_t must not see x_t. `out`, a tensor of that shape and of any dtype, is filled with the mask and
+    returned: as a float mask in one pass over memory.
     """
-    if strict:
-        return outputs.unsqueeze(1) > inputs
-    return outputs.unsqueeze(1) >= inputs
+    compare = torch.gt if strict else torch.ge
+    return compare(outputs.unsqueeze(1), inputs, out=out)
 
 
 def made_masks(degrees: Sequence[Tensor]) -> list[Tensor]:

@@ -15,10 +15,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .card import verify_files
 from .checksum import checksum
 from .conditionals import Conditional
 
-__all__ = ["SavedModel", "load_pretrained"]
+__all__ = ["SHIPPED", "SavedModel", "find_folder", "load_pretrained", "round_weights"]
 
 CONFIG, WEIGHTS, UNFINISHED = "config.json", "model.safetensors", ".unfinished"
 SHIPPED = Path(__file__).resolve().parent.parent / "data" / "checkpoints"
@@ -96,18 +97,39 @@ class SavedModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite", 
             "dtype": str(self.dtype).removeprefix("torch."),
         }
 
-    def save_pretrained(self, save_directory: str | Path, **hub_arguments: Any) -> None:
+    def save_pretrained(
+        self,
+        save_directory: str | Path,
+        *,
+        stored_dtype: torch.dtype | None = None,
+        **hub_arguments: Any,
+    ) -> None:
         """Write config.json and model.safetensors into a folder, which is made if need be.
 
         Both files are written under temporary names and then moved, each as a whole: an interrupted save leaves the
         model that was there before or the new one. The weights carry a copy of the config; `load_pretrained` notices
         if the two files do not belong together. Arguments that the Hub's `push_to_hub` passes on are accepted and
         not needed here.
+
+        Args:
+            save_directory: the folder.
+            stored_dtype: a smaller float dtype for the file, torch.float16 for instance; loaded, the weights have
+                their own dtype again. See `round_weights`.
+
+        Raises:
+            ValueError: a weight would not come back from `stored_dtype` as it was.
+            TypeError: as `config`.
         """
-        config = json.dumps(self.config(), indent=2, sort_keys=True)
+        entries = self.config()
+        if stored_dtype is not None:
+            entries["stored_dtype"] = str(stored_dtype).removeprefix("torch.")
+        config = json.dumps(entries, indent=2, sort_keys=True)
+        weights = {
+            name: _stored(name, tensor.detach().contiguous(), stored_dtype)
+            for name, tensor in self.state_dict().items()
+        }
         folder = Path(save_directory)
         folder.mkdir(parents=True, exist_ok=True)
-        weights = {name: tensor.detach().contiguous() for name, tensor in self.state_dict().items()}
         (folder / (CONFIG + UNFINISHED)).write_text(config + "\n", encoding="utf-8")
         metadata = {"config": config, "crc32": str(checksum(weights))}
         save_file(weights, folder / (WEIGHTS + UNFINISHED), metadata=metadata)
@@ -126,11 +148,14 @@ class SavedModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite", 
 def load_pretrained(folder: str | Path) -> SavedModel:
     """The model saved in a folder, or shipped under a name, on the CPU and in eval mode, exact to the last bit.
 
+    What a recipe wrote has a card (card.json) with the SHA-256 of its files, which are compared.
+
     Raises:
         FileNotFoundError: no such folder or name, or a file is missing in it.
         ValueError: a file is damaged, the files do not belong together, the weights do not fit the model.
     """
-    path = _find(folder)
+    path = find_folder(folder)
+    verify_files(path)
     config, (weights, own) = _read_config(path / CONFIG), _read_weights(path / WEIGHTS)
     if own != config:
         config = _left_over(path, own)
@@ -143,7 +168,7 @@ def load_pretrained(folder: str | Path) -> SavedModel:
     try:
         model = model_class(**_decoded(config["arguments"])).to(getattr(torch, config["dtype"]))
         model.load_state_dict(weights, strict=True)
-        _require_same_dtypes(model, weights)
+        _require_same_dtypes(model, weights, config.get("stored_dtype"))
     except (RuntimeError, TypeError, AttributeError, KeyError) as error:
         raise ValueError(f"{path} does not fit a {config['class']}: {error}") from error
     return model.eval()
@@ -157,7 +182,8 @@ def _decoded(arguments: dict[str, Any]) -> dict[str, Any]:
     return {**arguments, "conditional": Conditional.from_json(conditional)}
 
 
-def _find(folder: str | Path) -> Path:
+def find_folder(folder: str | Path) -> Path:
+    """The folder given, or that of the checkpoint shipped under this name; FileNotFoundError if there is none."""
     for path in (Path(folder), SHIPPED / str(folder)):
         if path.is_dir():
             return path
@@ -201,11 +227,45 @@ def _read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any] | None]
     return weights, config
 
 
-def _require_same_dtypes(model: nn.Module, weights: dict[str, Tensor]) -> None:
+def _require_same_dtypes(
+    model: nn.Module, weights: dict[str, Tensor], stored_dtype: str | None
+) -> None:
     """Copying into another dtype would round without a word: TypeError for that."""
+    smaller = None if stored_dtype is None else getattr(torch, stored_dtype)
     for name, tensor in model.state_dict().items():
-        if tensor.dtype != weights[name].dtype:
-            raise TypeError(f"{name} is {weights[name].dtype} in the file, and {tensor.dtype} here")
+        expected = smaller if smaller and tensor.is_floating_point() else tensor.dtype
+        if weights[name].dtype != expected:
+            raise TypeError(f"{name} is {weights[name].dtype} in the file, and not {expected}")
+
+
+@torch.no_grad()
+def round_weights(model: nn.Module, dtype: torch.dtype) -> None:
+    """Round every float weight of a model, in place, to a value that `dtype` can hold; their dtype stays.
+
+    Saved with `stored_dtype=dtype` it then comes back exactly. torch.float16 keeps 11 significant bits.
+
+    Raises:
+        ValueError: a weight is too large for `dtype`; the weights are then as they were.
+    """
+    floats = {n: t for n, t in model.state_dict().items() if t.is_floating_point()}
+    rounded = {name: tensor.to(dtype).to(tensor.dtype) for name, tensor in floats.items()}
+    for name, tensor in rounded.items():
+        if not torch.equal(tensor.isfinite(), floats[name].isfinite()):
+            raise ValueError(f"{name} holds numbers that {dtype} cannot hold")
+    for name, tensor in rounded.items():
+        floats[name].copy_(tensor)
+
+
+def _stored(name: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
+    """The tensor as it is written; ValueError if floats would not come back from this dtype as they were."""
+    if dtype is None or not tensor.is_floating_point():
+        return tensor
+    smaller = tensor.to(dtype)
+    if not torch.equal(smaller.to(tensor.dtype), tensor):
+        raise ValueError(
+            f"{name} holds numbers that {dtype} cannot hold exactly: round_weights(model, {dtype}) first"
+        )
+    return smaller
 
 
 def _left_over(folder: Path, config: dict[str, Any] | None) -> dict[str, Any]:

@@ -175,7 +175,7 @@ def _cases() -> list[Case]:
 
 
 def _every_ordering() -> list[Case]:
-    """NADE trained for every ordering, and models that were given another ordering than their first."""
+    """Models trained for several orderings or all, and models that were given another ordering than their first."""
     agnostic: dict[str, dict[str, Any]] = {
         "bernoulli": {"event_shape": (5,)},
         "categorical": {"event_shape": (5,), "conditional": ar.Categorical(3)},
@@ -190,11 +190,41 @@ def _every_ordering() -> list[Case]:
         Case(f"NADE-agnostic-{label}", ar.NADE, {"order_agnostic": True, "hidden": 7, **given})
         for label, given in agnostic.items()
     ]
+    several: dict[str, dict[str, Any]] = {
+        "agnostic-bernoulli": {"event_shape": (5,), "order_agnostic": True},
+        "agnostic-categorical-direct": {
+            "event_shape": (1, 1, 5),
+            "conditional": ar.Categorical(3),
+            "order_agnostic": True,
+            "direct": True,
+            "ordering": "reverse",
+            "num_classes": 3,
+        },
+        "masks": {"event_shape": (1, 2, 3), "masks": 5, "ordering": "spiral", "seed": 4},
+        "masks-vector": {"event_shape": (5,), "masks": 2, "context_shape": (3, 2)},
+        "masks-gaussian": {
+            "event_shape": (2,),
+            "masks": 3,
+            "conditional": ar.GaussianMixture(2),
+            "direct": True,
+        },
+        "masks-logistic": {
+            "event_shape": (3, 1, 2),
+            "masks": 4,
+            "conditional": ar.LogisticMixture(2, levels=3),
+        },
+        "masks-no-hidden": {"event_shape": (5,), "masks": 2, "hidden": (), "direct": True},
+        "masks-one-variable": {"event_shape": (1,), "masks": 2, "conditional": ar.Categorical(5)},
+    }
+    cases += [
+        Case(f"MADE-{label}", ar.MADE, {**SIZES["MADE"], **given})
+        for label, given in several.items()
+    ]
     given: dict[str, Any] = {"event_shape": (2, 1, 3), "by": "random(3)", "num_classes": 3}
     kinds: list[tuple[type[ar.AutoregressiveModel], dict[str, Any]]] = [
         (ar.FVSBN, {"ordering": "reverse", "conditional": ar.Categorical(3), **given}),
         (ar.NADE, {"hidden": 7, "order_agnostic": True, "ordering": "reverse", **given}),
-        (ar.MADE, {"hidden": (61, 59), "direct": True, "seed": 2, **given}),
+        (ar.MADE, {"hidden": (61, 59), "direct": True, "seed": 2, "masks": 3, **given}),
     ]
     return cases + [
         Case(f"{kind.__name__}-reordered", partial(reordered, kind), arguments)
@@ -233,5 +263,10 @@ DENSITIES = [
         "OrderEnsemble-MADE-vector",
         partial(ensemble, ar.MADE),
         {"orderings": 3, "event_shape": (2, 3), "hidden": (61, 59), "context_shape": (3, 2)},
+    ),
+    Case(
+        "OrderEnsemble-MADE-agnostic",
+        partial(ensemble, ar.MADE),
+        {"orderings": 5, "event_shape": (1, 2, 3), "hidden": (61, 59), "order_agnostic": True},
     ),
 ]

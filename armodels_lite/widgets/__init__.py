@@ -11,6 +11,7 @@ from .bernoulli_likelihood import BernoulliLikelihood
 from .decision_boundary import DecisionBoundary
 from .grid import PixelGrid
 from .histogram_bins import HistogramBins
+from .mask_stepper import MaskStepper
 from .mixture_steps import MixtureSteps
 from .nade_walk import NADEWalk
 from .network_view import network_figure
@@ -27,6 +28,7 @@ __all__ = [
     "Controls",
     "DecisionBoundary",
     "HistogramBins",
+    "MaskStepper",
     "MixtureSteps",
     "NADEWalk",
     "NetworkWalk",

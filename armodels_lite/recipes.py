@@ -1,0 +1,83 @@
+"""The named trainings behind the checkpoints that ship: which model, on which data, with which numbers.
+
+A recipe is all that `armodels train --recipe NAME` needs; `checkpoints.py` runs it. Each was chosen on validation data;
+the test data are looked at once, when the checkpoint is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+
+from .chain import AutoregressiveModel
+from .models import FVSBN, NADE
+
+__all__ = ["RECIPES", "Recipe", "find_recipe"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training.
+
+    Attributes:
+        name: of the recipe and of its checkpoint.
+        about: the model in a few words.
+        data: name of the data set, for `ar.load`.
+        model: builds the untrained model; its weights are drawn from torch's global random state.
+        training: keyword arguments of `ar.fit`.
+        options: further arguments of `ar.load`.
+        seed: of the first weights and of the training.
+        published: what the literature reports for such a model, with its source; "" where there is nothing.
+    """
+
+    name: str
+    about: str
+    data: str
+    model: Callable[[], AutoregressiveModel]
+    training: Mapping[str, object]
+    options: Mapping[str, object] = field(default_factory=dict)
+    seed: int = 0
+    published: str = ""
+
+    def untrained(self) -> AutoregressiveModel:
+        """The model before training: the same weights each time, the global random state left as it was."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            return self.model()
+
+
+MNIST, DIGITS = (1, 28, 28), (1, 8, 8)
+
+# Averaged weights (`ema`) and a learning rate that falls to 0 need no search for the moment to stop.
+LARGE = {"batch_size": 128, "schedule": "cosine", "ema": 0.999}
+SMALL = {"batch_size": 64, "schedule": "cosine", "ema": 0.99}
+
+_LISTED = (
+    Recipe(
+        name="binarized_mnist_fvsbn",
+        about="FVSBN, raster order",
+        data="binarized_mnist",
+        model=lambda: FVSBN(MNIST),
+        training={**LARGE, "epochs": 30, "learning_rate": 1e-3},
+        published="97.45 nats (FVSBN; Larochelle, Murray 2011)",
+    ),
+    Recipe(
+        name="binarized_mnist_nade",
+        about="NADE with 500 hidden units, raster order",
+        data="binarized_mnist",
+        model=lambda: NADE(MNIST, hidden=500),
+        training={**LARGE, "epochs": 36, "learning_rate": 1e-2, "warmup": 400},
+        published="88.33 nats (NADE, one hidden layer, fixed order; Uria, Murray, Larochelle 2014)",
+    ),
+)
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _LISTED}
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name; raises ValueError, listing the names, when there is none."""
+    if name not in RECIPES:
+        raise ValueError(f"no recipe {name!r}; there are: {', '.join(RECIPES)}")
+    return RECIPES[name]
