@@ -6,38 +6,60 @@ import json
 import os
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 __all__ = ["CARD", "read_card", "verify_files", "write_card"]
 
 CARD = "card.json"
 
+# What others read from a card, and its type. A name with slashes is an entry of an entry.
+_READ = {
+    "name": str,
+    "about": str,
+    "data/name": str,
+    "data/options": dict,
+    "scores/valid/nats": (int, float),
+    "scores/test/nats": (int, float),
+    "scores/test/examples": int,
+    "sha256/config.json": str,
+    "sha256/model.safetensors": str,
+}
 
-def write_card(folder: Path, entries: dict) -> None:
+
+def write_card(folder: Path, entries: dict[str, Any]) -> None:
     """Write card.json, `entries` and the SHA-256 of every other file in the folder."""
     digests = {path.name: _digest(path) for path in sorted(folder.iterdir()) if path.name != CARD}
     unfinished = folder / f".{CARD}.unfinished"
     text = json.dumps({**entries, "sha256": digests}, indent=2, ensure_ascii=False)
-    unfinished.write_text(text + "\n", encoding="utf-8")
+    unfinished.write_text(text + "\n", encoding="utf-8", newline="\n")
     os.replace(unfinished, folder / CARD)
 
 
-def read_card(folder: Path) -> dict:
+def read_card(folder: Path) -> dict[str, Any]:
     """What the card says. Raises FileNotFoundError without one, ValueError for one that is damaged."""
     path = folder / CARD
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: this is no checkpoint of a recipe")
+        raise FileNotFoundError(f"{path} is missing: {folder} holds no checkpoint of a recipe")
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
-        digests = card["sha256"]
-        if not all(isinstance(digest, str) for digest in digests.values()):
-            raise TypeError("sha256 must hold text")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is damaged: {error!r}") from error
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    for name, kind in _READ.items():
+        value = card
+        for key in name.split("/"):
+            value = value.get(key) if isinstance(value, dict) else None
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise ValueError(f"{path} is damaged: its entry {name} is {value!r}")
     return card
 
 
 def verify_files(folder: Path) -> None:
-    """Raise ValueError unless every file that the card lists is there as it was written; no card, no check."""
+    """Compare the files in a folder with the SHA-256 that its card lists; without a card there is nothing to compare.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: a file or the card is damaged, or they do not belong together.
+    """
     if not (folder / CARD).is_file():
         return
     for name, expected in read_card(folder)["sha256"].items():
@@ -46,7 +68,9 @@ def verify_files(folder: Path) -> None:
             raise FileNotFoundError(f"{path} is missing")
         found = _digest(path)
         if found != expected:
-            raise ValueError(f"{path} is damaged: its SHA-256 is {found}, its card says {expected}")
+            raise ValueError(
+                f"{path} is damaged, or of another checkpoint: its SHA-256 is {found}, {CARD} says {expected}"
+            )
 
 
 def _digest(path: Path) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
+import tempfile
+import warnings
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,13 +20,18 @@ from .chain import AutoregressiveModel
 from .data import load
 from .data.containers import Data
 from .recipes import Recipe, find_recipe
+from .replacing import replace_folder
 from .saving import SHIPPED, find_folder, load_pretrained, round_weights
-from .training import Evaluation, History, evaluate, fit
+from .training import Evaluation, History, checkpoint, evaluate, fit
 
-__all__ = ["Comparison", "evaluate_checkpoint", "train_recipe"]
+__all__ = ["RUNS", "Comparison", "evaluate_checkpoint", "train_recipe"]
 
 STORED = torch.float16  # half the size; what is measured is what is stored
 RUNS = SHIPPED.parent.parent / "runs"
+MODEL = "model.json"  # in the folder of an unfinished training: the model that is trained there
+PARTS = ("valid", "test")
+
+# ---- train -------------------------------------------------------------------------------------------------
 
 
 def train_recipe(
@@ -44,85 +53,185 @@ def train_recipe(
         name: of the recipe.
         output: folder for checkpoints; this one goes to output/name. The course's data/checkpoints unless given.
         runs: folder for the state of unfinished trainings. The course's runs/ unless given.
-        device, progress: as for `ar.fit`.
+        device, progress: as for `ar.fit`. Measuring is done on the CPU.
 
     Returns:
-        The checkpoint's folder; None when the training was interrupted, and in all but the first of several processes.
+        The checkpoint's folder; None in all but the first of several processes.
 
     Raises:
-        ValueError: an unknown recipe; a training under way in `runs` that was started with other numbers or data.
+        KeyboardInterrupt: the training was interrupted; the next call goes on.
+        ValueError: an unknown recipe or device; a training under way in `runs` that was started with another model,
+            other numbers or data, or that is damaged beyond repair: the message names the folder to remove.
         FileNotFoundError: the data are not here and cannot be fetched.
+        OSError: `output` or `runs` cannot be written to, which is tried before the training starts.
     """
     recipe = find_recipe(name)
+    folder, run = Path(output or SHIPPED) / recipe.name, Path(runs or RUNS) / recipe.name
+    _require_writable(folder.parent)
+    _require_writable(run)
     data, model = load(recipe.data, **recipe.options), recipe.untrained()
-    run = Path(runs or RUNS) / recipe.name
-    history = fit(
-        model,
-        data.train,
-        data.valid,
-        **recipe.training,
-        seed=recipe.seed,
-        device=device,
-        checkpoint=run,
-        resume=True,
-        progress=progress,
-    )
-    if history.stopped_because == "interrupted" or os.environ.get("RANK", "0") != "0":
+    history = _fit(recipe, data, model, run, device, progress)
+    if history.stopped_because == "interrupted":
+        raise KeyboardInterrupt
+    if not _is_first_process():
         return None
     round_weights(model, STORED)
-    folder = Path(output or SHIPPED) / recipe.name
-    _write(folder, model, _card(recipe, data, model, history, device))
-    shutil.rmtree(run)
+    card = _card(recipe, data, model, history, device)
+
+    def fill(unfinished: Path) -> None:
+        model.save_pretrained(unfinished, stored_dtype=STORED)
+        write_card(unfinished, card)
+
+    replace_folder(folder, fill)
+    shutil.rmtree(run, ignore_errors=True)
     return folder
+
+
+def _fit(
+    recipe: Recipe,
+    data: Data,
+    model: AutoregressiveModel,
+    run: Path,
+    device: str,
+    progress: bool | str,
+) -> History:
+    """Train, from where a run that was stopped is; what keeps it from going on is said with the way out."""
+    try:
+        resume = _where_to_go_on(run)
+        _require_same_model(run, model)
+        return fit(
+            model,
+            data.train,
+            data.valid,
+            **recipe.training,
+            seed=recipe.seed,
+            device=device,
+            checkpoint=run,
+            resume=resume,
+            progress=progress,
+        )
+    except ValueError as error:
+        if str(run) not in str(error):
+            raise
+        raise ValueError(
+            f"{error}\nTo start the training anew, remove the folder {run}; the epochs done there are then lost."
+        ) from error
+
+
+def _where_to_go_on(run: Path) -> bool | str:
+    """What `fit` is to resume from: the latest state, or, if that is damaged, the one before it.
+
+    Either leads to the same weights. Raises ValueError when both are damaged.
+    """
+    if not checkpoint.exists(run):
+        return True
+    try:
+        checkpoint.load(run)
+    except ValueError as error:
+        if not (run / checkpoint.PREVIOUS).exists():
+            raise
+        checkpoint.load(run, previous=True)
+        warnings.warn(f"{error}; going on from that one", UserWarning, stacklevel=4)
+        return "previous"
+    return True
+
+
+def _require_same_model(run: Path, model: AutoregressiveModel) -> None:
+    """Raise ValueError if the training in `run` is of a model built otherwise; note the model if there is none.
+
+    `fit` compares the shapes of the weights, which another ordering, for instance, does not change.
+    """
+    path, mine = run / MODEL, json.dumps(model.config(), indent=2, sort_keys=True) + "\n"
+    if checkpoint.exists(run) and path.exists():
+        if path.read_text(encoding="utf-8") != mine:
+            raise ValueError(f"the training in {run} is of another model than this recipe's")
+        return
+    unfinished = path.with_name(f".{MODEL}.{os.getpid()}")
+    unfinished.write_text(mine, encoding="utf-8")
+    os.replace(unfinished, path)
+
+
+def _require_writable(folder: Path) -> None:
+    """Raise OSError now, not after hours, if nothing can be written into the folder; it is made if need be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise type(error)(f"cannot write into {folder}: {error}") from error
+
+
+def _is_first_process() -> bool:
+    several = torch.distributed.is_available() and torch.distributed.is_initialized()
+    return not several or torch.distributed.get_rank() == 0
+
+
+# ---- measure again -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A checkpoint measured again: what its card says and what was found, in nats per example."""
+    """A checkpoint measured again.
+
+    Attributes:
+        name: of the checkpoint.
+        part: of the data, "valid" or "test".
+        recorded: what its card says, in nats per example.
+        measured: what was found now.
+    """
 
     name: str
+    part: str
     recorded: float
     measured: Evaluation
 
+    @property
+    def tolerance(self) -> float:
+        """How far two machines may differ by rounding, in nats: 0.001, or a hundred-thousandth of a large score."""
+        return max(1e-3, 1e-5 * abs(self.recorded))
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the two differ by no more than that."""
+        return abs(self.measured.nats - self.recorded) <= self.tolerance
+
     def __str__(self) -> str:
-        return f"{self.name}: {self.measured}; its card says {self.recorded:.2f} nats"
+        measured = self.measured
+        verdict = "the same" if self.agrees else f"NOT the same within {self.tolerance:.3g} nats"
+        return (
+            f"{self.name} on {self.part}, {measured.n} examples: measured {measured.nats:.4f} nats "
+            f"(standard error {measured.standard_error:.2f}), its card says {self.recorded:.4f}: {verdict}"
+        )
 
 
 def evaluate_checkpoint(name: str | Path, part: str = "test") -> Comparison:
-    """Measure a checkpoint on the data that its card names.
+    """Measure a checkpoint, on the CPU, on the data that its card names.
 
     Args:
         name: of a checkpoint that ships, or a folder with one.
         part: "valid" or "test".
 
     Raises:
-        ValueError: another part, a damaged checkpoint.
-        FileNotFoundError: no such checkpoint; the data are not here and cannot be fetched.
+        ValueError: another part, a damaged checkpoint, data that do not fit the model.
+        FileNotFoundError: no such checkpoint, or one without a card; the data are not here and cannot be fetched.
     """
-    if part not in ("valid", "test"):
-        raise ValueError(f"part is {part!r}; accepted: 'valid', 'test'")
-    model, card = load_pretrained(name), read_card(find_folder(name))
-    data = load(card["data"]["name"], **card["data"]["options"])
-    measured = evaluate(model, getattr(data, part))
-    return Comparison(card["name"], card["scores"][part]["nats"], measured)
+    if part not in PARTS:
+        raise ValueError(f"part is {part!r}; accepted: {', '.join(map(repr, PARTS))}")
+    folder = find_folder(name)
+    card, model = read_card(folder), load_pretrained(folder)
+    try:
+        data = load(card["data"]["name"], **card["data"]["options"])
+        measured = evaluate(model, getattr(data, part))
+    except TypeError as error:
+        raise ValueError(f"{folder} does not fit the data that its card names: {error}") from error
+    return Comparison(card["name"], part, card["scores"][part]["nats"], measured)
 
 
-def _write(folder: Path, model: AutoregressiveModel, card: dict) -> None:
-    """The three files, in a folder that takes its place only when it is complete."""
-    unfinished, before = (folder.with_name(f".{folder.name}.{what}") for what in ("new", "old"))
-    for left_over in (unfinished, before):
-        shutil.rmtree(left_over, ignore_errors=True)
-    model.save_pretrained(unfinished, stored_dtype=STORED)
-    write_card(unfinished, card)
-    if folder.exists():
-        os.replace(folder, before)
-    os.replace(unfinished, folder)
-    shutil.rmtree(before, ignore_errors=True)
+# ---- what the card says ------------------------------------------------------------------------------------
 
 
 def _card(
     recipe: Recipe, data: Data, model: AutoregressiveModel, history: History, device: str
-) -> dict:
+) -> dict[str, Any]:
     return {
         "name": recipe.name,
         "about": recipe.about,
@@ -136,7 +245,7 @@ def _card(
         },
         "training": {**recipe.training, "seed": recipe.seed},
         "parameters": model.num_parameters(),
-        "scores": {part: _score(model, data, part) for part in ("valid", "test")},
+        "scores": {part: _score(model, data, part) for part in PARTS},
         "published": recipe.published,
         "history": {
             "best epoch": history.best_epoch,
@@ -147,20 +256,26 @@ def _card(
     }
 
 
-def _score(model: AutoregressiveModel, data: Data, part: str) -> dict:
+def _score(model: AutoregressiveModel, data: Data, part: str) -> dict[str, float | int | None]:
     found = evaluate(model, getattr(data, part))
+    bits = found.bits_per_dim
     return {
         "nats": round(found.nats, 4),
         "standard error": round(found.standard_error, 4),
-        "bits per dim": round(found.bits_per_dim, 5),
+        "bits per dim": None if bits is None else round(bits, 5),
         "examples": found.n,
     }
 
 
-def _machine(device: str) -> dict:
-    gpu = torch.cuda.is_available() and not str(device).startswith("cpu")
+def _machine(device: str) -> dict[str, str | int]:
+    kind = str(device).partition(":")[0]
+    if kind == "auto":
+        kind = "cuda" if torch.cuda.is_available() else "cpu"
+    name = (
+        torch.cuda.get_device_name(None if device == "auto" else device) if kind == "cuda" else ""
+    )
     return {
-        "device": torch.cuda.get_device_name() if gpu else f"CPU ({platform.machine()})",
+        "device": name or f"{kind.upper()} ({platform.machine()})",
         "threads": torch.get_num_threads(),
         "torch": torch.__version__.partition("+")[0],
         "python": platform.python_version(),

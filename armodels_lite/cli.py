@@ -12,6 +12,8 @@ NAMES = Annotated[
     list[str] | None, typer.Argument(help="Names of data sets; all when none is given.")
 ]
 
+INTERRUPTED = 130  # the exit code of a command that Ctrl-C ended
+
 
 class CourseGroup(TyperGroup):
     """Shows an error that a user can mend as one message, without a traceback."""
@@ -79,33 +81,59 @@ def execute(
 
 @app.command()
 def train(
-    recipe: Annotated[str, typer.Option(help="Name of the recipe; see armodels_lite/recipes.py.")],
+    recipe: Annotated[
+        str | None, typer.Option(help="Name of the recipe; they are listed when none is given.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder for checkpoints; data/checkpoints if not given.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
 ) -> None:
     """Run a recipe and write its checkpoint. Stopped and started again, it goes on where it was."""
     from armodels_lite.card import read_card
     from armodels_lite.checkpoints import train_recipe
+    from armodels_lite.recipes import RECIPES
 
-    folder = train_recipe(recipe, output, device=device)
-    if folder is None:
-        typer.echo("interrupted; the same command goes on from here", err=True)
-        raise typer.Exit(1)
-    score = read_card(folder)["scores"]["test"]
-    typer.echo(f"{folder}: {score['nats']:.2f} nats on {score['examples']} test examples")
+    if recipe is None:
+        typer.echo(_listing({entry.name: entry.about for entry in RECIPES.values()}))
+        return
+    if recipe not in RECIPES:
+        known = _listing({entry.name: entry.about for entry in RECIPES.values()})
+        raise ValueError(f"no recipe {recipe!r}; there are\n{known}")
+    try:
+        folder = train_recipe(recipe, output, device=device)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command goes on after the last whole epoch", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    if folder is not None:  # else another process writes it
+        score = read_card(folder)["scores"]["test"]
+        typer.echo(f"{folder}: {score['nats']:.2f} nats on {score['examples']} test examples")
 
 
 @app.command()
 def evaluate(
-    name: Annotated[str, typer.Argument(help="Name of a shipped checkpoint, or a folder.")],
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Name of a shipped checkpoint, or a folder; they are listed if none."),
+    ] = None,
     part: Annotated[str, typer.Option(help="valid or test")] = "test",
 ) -> None:
-    """Measure a checkpoint again on the data that it names, and compare with its card."""
+    """Measure a checkpoint again and compare with its card; exit code 1 when they differ."""
+    from armodels_lite.card import read_card
     from armodels_lite.checkpoints import evaluate_checkpoint
+    from armodels_lite.saving import find_folder, shipped
 
-    typer.echo(str(evaluate_checkpoint(name, part)))
+    if name is None:
+        found = {name: read_card(find_folder(name))["about"] for name in shipped()}
+        typer.echo(_listing(found) or "no checkpoint ships")
+        return
+    comparison = evaluate_checkpoint(name, part)
+    typer.echo(str(comparison))
+    raise typer.Exit(0 if comparison.agrees else 1)
+
+
+def _listing(entries: dict[str, str]) -> str:
+    return "\n".join(f"{name}: {about}" for name, about in entries.items())
 
 
 @app.command()

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from .card import verify_files
 from .checksum import checksum
 from .conditionals import Conditional
+from .replacing import current
 
-__all__ = ["SHIPPED", "SavedModel", "find_folder", "load_pretrained", "round_weights"]
+__all__ = ["SHIPPED", "SavedModel", "find_folder", "load_pretrained", "round_weights", "shipped"]
 
 CONFIG, WEIGHTS, UNFINISHED = "config.json", "model.safetensors", ".unfinished"
 SHIPPED = Path(__file__).resolve().parent.parent / "data" / "checkpoints"
@@ -130,7 +131,8 @@ class SavedModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite", 
         }
         folder = Path(save_directory)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / (CONFIG + UNFINISHED)).write_text(config + "\n", encoding="utf-8")
+        # The same bytes on every system: a card holds their SHA-256.
+        (folder / (CONFIG + UNFINISHED)).write_text(config + "\n", encoding="utf-8", newline="\n")
         metadata = {"config": config, "crc32": str(checksum(weights))}
         save_file(weights, folder / (WEIGHTS + UNFINISHED), metadata=metadata)
         for name in (WEIGHTS, CONFIG):
@@ -183,14 +185,30 @@ def _decoded(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def find_folder(folder: str | Path) -> Path:
-    """The folder given, or that of the checkpoint shipped under this name; FileNotFoundError if there is none."""
-    for path in (Path(folder), SHIPPED / str(folder)):
-        if path.is_dir():
+    """The folder given, or that of the checkpoint shipped under this name.
+
+    A folder without a model in it (that of an unfinished training, say) does not hide a shipped one of the same name.
+
+    Raises FileNotFoundError, listing what ships, if there is neither.
+    """
+    places = [current(Path(folder)), current(SHIPPED / folder)]
+    places = [path for path in places if path.is_dir()]
+    for path in places:
+        if (path / CONFIG).is_file():
             return path
-    shipped = sorted(p.name for p in SHIPPED.iterdir() if p.is_dir()) if SHIPPED.is_dir() else []
+    if places:
+        return places[0]
+    names = ", ".join(shipped()) or "none"
     raise FileNotFoundError(
-        f"no folder {str(folder)!r}, and no shipped checkpoint of that name (shipped: {', '.join(shipped) or 'none'})"
+        f"no folder {str(folder)!r}, and no shipped checkpoint of that name (shipped: {names})"
     )
+
+
+def shipped() -> list[str]:
+    """The names of the checkpoints that ship, sorted."""
+    if not SHIPPED.is_dir():
+        return []
+    return sorted(p.name for p in SHIPPED.iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -29,6 +29,7 @@ def makers() -> dict[str, Callable[[], widgets.Stepper]]:
         "BernoulliLikelihood": widgets.BernoulliLikelihood,
         "DecisionBoundary": widgets.DecisionBoundary,
         "HistogramBins": lambda: widgets.HistogramBins(values, values, low=-1.0, high=3.0),
+        "MaskStepper, largest": lambda: widgets.MaskStepper(6, (8, 8), seed=0),
         "MixtureSteps": lambda: widgets.MixtureSteps(values, values),
         "NADEWalk": lambda: widgets.NADEWalk(ar.NADE((1, 8, 8), hidden=12), image),
         "NetworkWalk": lambda: widgets.NetworkWalk(weather),

@@ -54,6 +54,17 @@ def test_a_killed_training_resumes_to_the_last_bit(tmp_path):
         assert getattr(history, name) == getattr(expected, name)
 
 
+def test_a_run_with_sgd_goes_on_to_the_last_bit(tmp_path):
+    options = {**OPTIONS, "optimizer": "sgd"}
+    straight, stopped, resumed = Toy(), Toy(), Toy()
+    fit(straight, bits(), bits(seed=1), **options)
+    stopped.hook = interrupt_at(7 * 3 + 1)
+    fit(stopped, bits(), bits(seed=1), checkpoint=tmp_path, **options)
+    fit(resumed, bits(), bits(seed=1), checkpoint=tmp_path, resume=True, **options)
+    assert same(weights_of(resumed), weights_of(straight))
+    assert not same(weights_of(stopped), weights_of(straight))
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A checkpoint folder after three of six epochs, with the one before it."""

@@ -132,7 +132,9 @@ def test_split_is_indexable_and_iterable():
     [
         ("digit", {}, "unknown data set 'digit'; known: digits, mnist"),
         ("digits", {"level": 17}, "no option 'level'; accepted: levels"),
-        ("binarized_mnist", {"levels": 2}, "accepted: none"),
+        ("binarized_mnist", {"levels": 2}, "no option 'levels'; accepted: labels"),
+        ("binarized_mnist", {"labels": 1}, "no labels=1; accepted: False, True"),
+        ("breast_cancer", {"levels": 2}, "accepted: none"),
         ("digits", {"levels": 16}, r"no levels=16; accepted: \(2, 17\)"),
         ("digits", {"levels": True}, "no levels=True"),
         ("mnist", {"levels": 257}, "no levels=257; accepted: 2 to 256"),
@@ -259,6 +261,18 @@ def test_real_mnist():
     assert torch.cat([mnist.train.x, mnist.valid.x]).mean().item() == pytest.approx(
         0.1323, abs=5e-5
     )
+
+
+def test_labels_of_the_real_test_images():
+    """Found by the search, they are those whose SHA-256 is stored."""
+    if not (_at_hand("mnist") and _at_hand("binarized_mnist")):
+        pytest.skip("the MNIST files, or the binarized MNIST file, are not here")
+    entry, mnist = data.registry()["binarized_mnist"], images.MNIST
+    grey, digits = (images.read_idx(images.obtain("mnist", file)) for file in mnist.remote[2:])
+    rows = images.packed_arrays(entry)["test"]
+    found = images._labels_of(rows, grey, digits)
+    assert sha256(found).hexdigest() == images.DIGITS_DRAWN.sha256["test"]
+    assert np.array_equal(np.bincount(found), np.bincount(digits))
 
 
 def test_real_binarized_mnist_is_the_published_text():

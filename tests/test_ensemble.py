@@ -188,6 +188,9 @@ def test_shared_weights_count_once() -> None:
     # A weight that a mask switches off counts if it is on in another member: both triangles, and 5 biases.
     assert ar.OrderEnsemble(fvsbn, ["raster"]).num_parameters() == fvsbn.num_parameters() == 15
     assert ar.OrderEnsemble(fvsbn, ["raster", "reverse"]).num_parameters() == 25
+    made = ar.MADE((5,), hidden=(7, 6), masks=3, direct=True)
+    assert ar.OrderEnsemble(made, made.orderings).num_parameters() == made.num_parameters()
+    assert ar.OrderEnsemble(made, made.orderings[:2]).num_parameters() < made.num_parameters()
 
 
 def test_it_is_not_saved_but_its_model_is(tmp_path: Path) -> None:

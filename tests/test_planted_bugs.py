@@ -38,6 +38,15 @@ def one_wrong_mask_entry() -> ar.MADE:
     return model
 
 
+def half_another_ordering() -> ar.MADE:
+    """The inputs have the degrees of another ordering, the outputs those of its own."""
+    model = randomised(ar.MADE((5,), hidden=(12,), order_agnostic=True).double())
+    other = model.with_ordering([2, 0, 4, 1, 3])
+    for layer, twin in ((model.layers[0], other.layers[0]), (model.seen[0], other.seen[0])):
+        layer.mask = twin.mask
+    return model
+
+
 class LateDecoder(FVSBNDecoder):
     """Adds a value's weights to the variable after next on, not to the next."""
 
@@ -98,6 +107,7 @@ BUGS: dict[str, tuple[Callable[[], ar.AutoregressiveModel], list[Callable]]] = {
     ),
     "MADE mask": (made_mask_off_by_one, [contract.check_normalisation]),
     "one mask entry": (one_wrong_mask_entry, [contract.check_normalisation]),
+    "half another ordering": (half_another_ordering, [contract.check_normalisation]),
     "late decoder": (
         lambda: decoded_by(LateDecoder, ar.FVSBN((5,))),
         [contract.check_cached_equals_naive, contract.check_samples_follow],
@@ -134,7 +144,8 @@ def test_the_suite_notices(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "build", [fvsbn_mask_off_by_one, made_mask_off_by_one, one_wrong_mask_entry]
+    "build",
+    [fvsbn_mask_off_by_one, made_mask_off_by_one, one_wrong_mask_entry, half_another_ordering],
 )
 def test_causality_names_the_leak(build: Callable[[], ar.AutoregressiveModel]) -> None:
     model = build()

@@ -193,6 +193,19 @@ def test_weight_decay_shrinks_weights_that_get_no_gradient():
     assert torch.allclose(model.logits.data, torch.full((6,), 0.3 * (1 - 0.05)))
 
 
+def test_sgd_takes_the_steps_of_gradient_descent_with_momentum():
+    model = Toy()
+    options = settings(optimizer="sgd", learning_rate=0.1, weight_decay=0.5)
+    state = TrainingState(model, options, keep_best=False)
+    weight, speed = model.logits.detach().clone(), torch.zeros(6)
+    for step in range(3):
+        model.logits.grad = torch.full((6,), float(step))
+        state.step()
+        speed = 0.9 * speed + step + 0.5 * weight
+        weight = weight - 0.1 * speed
+    assert torch.allclose(model.logits.data, weight)
+
+
 def test_early_stopping_gives_back_the_best_weights():
     torch.manual_seed(0)
     model = ar.MADE((6,), hidden=(64,), seed=0)
@@ -238,6 +251,7 @@ def test_a_transform_makes_the_events_anew_and_is_checked():
         ({"batch_size": 2.0}, "batch_size is 2.0"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0; accepted: a positive number"),
         ({"learning_rate": math.nan}, "learning_rate is nan"),
+        ({"optimizer": "adamw"}, "optimizer is 'adamw'; accepted: 'adam' or 'sgd'"),
         ({"schedule": "step"}, "schedule is 'step'; accepted: 'constant' or 'cosine'"),
         ({"warmup": -1}, "warmup is -1"),
         ({"weight_decay": -0.1}, "weight_decay is -0.1"),

@@ -21,6 +21,7 @@ from armodels_lite.widgets import (
     BernoulliLikelihood,
     DecisionBoundary,
     HistogramBins,
+    MaskStepper,
     MixtureSteps,
     NADEWalk,
     OrderingWalk,
@@ -58,6 +59,7 @@ MAKERS = {
     "orderings": OrderingWalk,
     "boundary": DecisionBoundary,
     "nade": nade_walk,
+    "masks": MaskStepper,
     "mixture": mixture,
 }
 every_widget = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)

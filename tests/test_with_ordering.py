@@ -17,6 +17,7 @@ MODELS = {
     "FVSBN": lambda **options: ar.FVSBN((2, 3), **options),
     "NADE": lambda **options: ar.NADE((2, 3), hidden=5, **options),
     "MADE": lambda **options: ar.MADE((2, 3), hidden=(9, 8), direct=True, seed=3, **options),
+    "MADE of several": lambda **options: ar.MADE((2, 3), hidden=(9, 8), masks=3, **options),
     "IndependentBernoulli": lambda **options: ar.IndependentBernoulli((2, 3), **options),
 }
 every_model = pytest.mark.parametrize("name", MODELS)
@@ -49,7 +50,7 @@ def test_it_is_the_model_built_with_that_ordering(name: str) -> None:
         assert not torch.equal(other.log_prob(x), model.log_prob(x))
 
 
-@pytest.mark.parametrize("name", ["FVSBN", "NADE", "MADE"])
+@pytest.mark.parametrize("name", ["FVSBN", "NADE", "MADE", "MADE of several"])
 def test_training_one_trains_the_other(name: str) -> None:
     model = randomised(MODELS[name]())
     other = model.with_ordering("reverse")

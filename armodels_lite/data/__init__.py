@@ -64,8 +64,8 @@ def load(name: str, **options) -> Data:
     Args:
         name: one of `registry()`.
         options: "digits": `levels=2` (float32 0/1, a pixel is 1 where its grey level is at least 8 of 16)
-            or `levels=17` (int64 grey levels). "mnist": `levels=2` to 256. "sunspots", "co2":
-            `window=`, the length of the windows.
+            or `levels=17` (int64 grey levels). "mnist": `levels=2` to 256. "binarized_mnist": `labels=True` finds
+            the digits once by comparison with mnist. "sunspots", "co2": `window=`, the length of the windows.
 
     Returns:
         Data with `.train`, `.valid`, `.test` (each with `.x` and `.y`), `.event_shape`,

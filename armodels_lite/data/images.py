@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import torch
 
 from .containers import Data, Split
 from .entry import DataSet, accept, as_published, committed_split, packed_arrays
-from .store import PackedFile, RemoteFile, obtain
+from .matching import most_likely_sources
+from .store import PackedFile, RemoteFile, find_packed, obtain, write_packed
 
 __all__ = ["BINARIZED_MNIST", "DIGITS", "MNIST", "read_idx"]
 
@@ -83,7 +85,10 @@ def read_idx(path: Path) -> np.ndarray:
     shape = np.frombuffer(content, ">u4", count=axes, offset=4)
     if content[:3] != b"\0\0\x08" or len(content) != 4 + 4 * axes + shape.prod():
         raise ValueError(f"{path} is no IDX file of bytes")
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(shape)
+    values = bytearray(
+        memoryview(content)[4 + 4 * axes :]
+    )  # torch asks for memory that can be written to
+    return np.frombuffer(values, np.uint8).reshape(shape)
 
 
 def _quantise(images: np.ndarray, levels: int) -> torch.Tensor:
@@ -138,11 +143,71 @@ MNIST = DataSet(
 # ---- statically binarized MNIST ----------------------------------------------------------------------------
 
 
-def _load_binarized_mnist(entry: DataSet) -> Data:
-    """x: (N, 1, 28, 28) float32 0/1; y: None."""
+def _load_binarized_mnist(entry: DataSet, labels: bool = False) -> Data:
+    """x: (N, 1, 28, 28) float32 0/1; y: None, or (N,) int64 for labels=True."""
+    if not isinstance(labels, bool):
+        raise ValueError(
+            f"the data set {entry.name!r} has no labels={labels!r}; accepted: False, True"
+        )
     arrays = packed_arrays(entry)
-    splits = {part: Split(_unpack(arrays[part])) for part in PARTS}
-    return Data(**entry.about(), **splits, event_shape=(1, 28, 28), levels=2)
+    y = _digits_drawn(entry) if labels else dict.fromkeys(PARTS)
+    return Data(
+        **entry.about(),
+        **{part: Split(_unpack(arrays[part]), y[part]) for part in PARTS},
+        event_shape=(1, 28, 28),
+        levels=2,
+        class_names=CLASS_NAMES if labels else None,
+    )
+
+
+def _digits_drawn(entry: DataSet) -> dict[str, torch.Tensor]:
+    """The labels of each part, int64: found once by comparison with MNIST, then kept beside the images.
+
+    Raises FileNotFoundError or ValueError when MNIST is needed and cannot be had.
+    """
+    path, labels, damaged = find_packed(entry.name, DIGITS_DRAWN)
+    if path is None:
+        if damaged:
+            warnings.warn("; ".join(damaged) + "; making it anew", UserWarning, stacklevel=2)
+        labels = DIGITS_DRAWN.build([*_mnist_paths(), find_packed(entry.name, entry.packed)[0]])
+        try:
+            write_packed(entry.name, DIGITS_DRAWN, labels)
+        except OSError as error:
+            message = f"the labels cannot be kept and will be found anew next time: {error}"
+            warnings.warn(message, UserWarning, stacklevel=2)
+    return {part: torch.from_numpy(labels[part].astype(np.int64)) for part in PARTS}
+
+
+def _mnist_paths() -> list[Path]:
+    try:
+        return [obtain(MNIST.name, file) for file in MNIST.remote]
+    except (OSError, ValueError) as error:
+        kind = ValueError if isinstance(error, ValueError) else FileNotFoundError
+        raise kind(
+            "labels=True compares the images with those of the data set 'mnist' once, and that could not be had:\n"
+            f"{error}"
+        ) from error
+
+
+def _match(paths: list[Path]) -> dict[str, np.ndarray]:
+    """Labels (N,) uint8 of each part, from MNIST's four files and the packed binary images.
+
+    Test was drawn from MNIST's test file; train and valid, mixed with each other, from its training file.
+    """
+    grey, digits, test_grey, test_digits = (read_idx(path) for path in paths[:4])
+    with np.load(paths[4], allow_pickle=False) as images:
+        rows, test_rows = np.concatenate([images["train"], images["valid"]]), images["test"]
+        size = len(images["train"])
+    labels = _labels_of(rows, grey, digits)
+    test = _labels_of(test_rows, test_grey, test_digits)
+    return {"train": labels[:size], "valid": labels[size:], "test": test}
+
+
+def _labels_of(rows: np.ndarray, grey: np.ndarray, digits: np.ndarray) -> np.ndarray:
+    """The labels of the grey images (M, 28, 28) that the packed binary ones, (N, 98), were drawn from."""
+    binary = torch.from_numpy(np.unpackbits(rows, axis=1))
+    sources, _ = most_likely_sources(binary, torch.from_numpy(grey.reshape(len(grey), -1)))
+    return digits[sources.numpy()]
 
 
 def _unpack(rows: np.ndarray) -> torch.Tensor:
@@ -172,7 +237,8 @@ BINARIZED_MNIST = DataSet(
     name="binarized_mnist",
     loader=_load_binarized_mnist,
     description="MNIST binarized once by drawing each pixel with its grey value as probability: the "
-    "fixed set that published likelihoods refer to. 50000/10000/10000 images of 28x28 pixels, no labels.",
+    "fixed set that published likelihoods refer to. 50000/10000/10000 images of 28x28 pixels; the digits "
+    "they show with labels=True, which compares with mnist once.",
     licence="CC BY-SA 3.0 (as MNIST)",
     source="R. Salakhutdinov, I. Murray (2008), as distributed by H. Larochelle",
     remote=(
@@ -201,4 +267,14 @@ BINARIZED_MNIST = DataSet(
         },
         build=_pack_amat,
     ),
+)
+
+DIGITS_DRAWN = PackedFile(
+    name="labels.npz",
+    sha256={
+        "train": "8412fa05f88a60e55c9f434182cbcd829e0a2918a576632cfa5002deb43aeea6",
+        "valid": "ad502ca809c8f0e332f8d621550df6592eb5ca9a0d007e8fe8c1d2dec6d2cfcf",
+        "test": "f7cd9d3a7438833ddaff2865a3ef3497a9479b8a1fc1e2dc2db0faf6648419c2",
+    },
+    build=_match,
 )

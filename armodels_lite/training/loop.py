@@ -1,4 +1,4 @@
-"""`fit`: minimise a model's loss with Adam, on any device, stopped and resumed at will."""
+"""`fit`: minimise a model's loss by gradient steps, on any device, stopped and resumed at will."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def fit(
     epochs: int = 100,
     batch_size: int = 64,
     learning_rate: float = 3e-3,
+    optimizer: str = "adam",
     schedule: str = "constant",
     warmup: int = 0,
     weight_decay: float = 0.0,
@@ -65,10 +66,14 @@ def fit(
             fed to conditional models and classifiers only.
         epochs: passes over the training data, at most.
         batch_size: examples per step, over all processes together. The last batch of an epoch may be smaller.
-        learning_rate: of Adam, at its highest.
+        learning_rate: at its highest.
+        optimizer: "adam", or "sgd": stochastic gradient descent with momentum 0.9, which needs a learning rate of its
+            own and more epochs. Adam gives every weight steps of about the same length, also the weight of a pixel
+            that is hardly ever on and should learn little; where such weights are many, in an FVSBN on large images,
+            "sgd" overfits less.
         schedule: "constant", or "cosine" to 0 over all epochs.
         warmup: steps over which the learning rate rises from 0 at the beginning.
-        weight_decay: decoupled from the gradient, as in AdamW.
+        weight_decay: decoupled from the gradient, as in AdamW; with "sgd", an L2 penalty.
         clip: the largest norm of the gradient; longer gradients are shortened to it.
         ema: decay per step of an average of the weights, for instance 0.999; the average is what is validated
             and what the model ends with. It follows faster during the first steps.
@@ -117,6 +122,7 @@ def fit(
         patience,
         seed,
         precision,
+        optimizer,
     )
     if resume not in (True, False, "previous"):
         raise ValueError(f"resume is {resume!r}; accepted: True, False, 'previous'")

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 __all__ = ["Settings", "learning_rate_at"]
 
 SCHEDULES = ("constant", "cosine")
+OPTIMIZERS = ("adam", "sgd")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
@@ -30,6 +31,7 @@ class Settings:
     patience: int | None
     seed: int
     precision: str
+    optimizer: str = "adam"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
@@ -55,6 +57,7 @@ class Settings:
         average = self.ema is None or (_is_positive(self.ema) and self.ema < 1)
         self._require("ema", average, "None or a number between 0 and 1")
         self._require("schedule", self.schedule in SCHEDULES, " or ".join(map(repr, SCHEDULES)))
+        self._require("optimizer", self.optimizer in OPTIMIZERS, " or ".join(map(repr, OPTIMIZERS)))
         self._require("precision", self.precision in PRECISIONS, " or ".join(map(repr, PRECISIONS)))
 
     def _require(self, name: str, holds: bool, accepted: str) -> None:

@@ -16,6 +16,8 @@ from .settings import Settings
 
 __all__ = ["TrainingState", "fingerprint"]
 
+MOMENTUM = 0.9  # of "sgd"
+
 
 class TrainingState:
     """The state of a run on a model that is already on its device.
@@ -27,7 +29,7 @@ class TrainingState:
     def __init__(self, model: nn.Module, settings: Settings, keep_best: bool) -> None:
         self.model, self.settings, self.keep_best = model, settings, keep_best
         self.weights = [weight for weight in model.parameters() if weight.requires_grad]
-        self.optimizer = _adam(self.weights, settings)
+        self.optimizer = _optimizer(self.weights, settings)
         self.average = (
             None if settings.ema is None else [weight.detach().clone() for weight in self.weights]
         )
@@ -166,9 +168,11 @@ def _assign(targets: list[Tensor], values: list[Tensor]) -> None:
         target.copy_(value)
 
 
-def _adam(weights: list[Tensor], settings: Settings) -> torch.optim.Optimizer:
-    """Adam with decoupled weight decay, fused into one kernel where the device can."""
+def _optimizer(weights: list[Tensor], settings: Settings) -> torch.optim.Optimizer:
+    """SGD with momentum, or Adam with decoupled weight decay, fused into one kernel where the device can."""
     options = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(weights, momentum=MOMENTUM, **options)
     try:
         return torch.optim.AdamW(weights, fused=True, **options)
     except RuntimeError:

@@ -80,6 +80,9 @@ class MaskNetwork:
         self.masks = tuple(mask.long().numpy() for mask in made_masks(layers))
         self.paths = reduce(lambda below, mask: mask @ below, self.masks)
 
+    def __repr__(self) -> str:
+        return f"MaskNetwork(degrees {', '.join(map(str, self.degrees))})"
+
     @property
     def last_layer(self) -> int:
         """The number of the layer of outputs."""

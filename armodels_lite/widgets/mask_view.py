@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +15,11 @@ from .svg import ACCENT, BLUE, FILL, QUIET, Drawing, text_width
 
 __all__ = ["graph_drawing", "masks_drawing", "product_drawing"]
 
-GRAPH, MATRICES = 330, 326  # pixels on the screen; both stand side by side in a notebook's column
+GRAPH, MATRICES = 316, 280  # pixels on the screen; both stand side by side in a notebook's column
 COMPACT = 236  # for either in a strip
-TITLE, HEADS, NAMES = 20, 30, 48  # pixels: above a matrix, of its column heads, of its row heads
+TITLE, HEADS, NAMES = 20, 30, 40  # pixels: above a matrix, of its column heads, of its row heads
 APART = 14  # pixels between matrices
+ABSENT = ("", "0", "–")  # in a square matrix: not yet measured, no path, no dependency
 SMALL, TINY = 12, 11  # letters
 UPPER, LOWER = 26, 40  # pixels above the outputs of the graph and below its inputs
 
@@ -225,17 +226,10 @@ def _draw_mask(drawing: Drawing, frame: MaskFrame, layer: int, top: float, cell:
     words = f"M{layer}: {kinds[layer - 1]} {sign} {kinds[layer]}"
     drawing.text(2, top + 14, words, anchor="start", size=13, bold=True)
 
-    def head(at: int) -> Callable[[int], tuple[str, str]]:
-        def words(unit: int) -> tuple[str, str]:
-            degree = str(network.degrees[at][unit]) if (at, unit) in frame.known else ""
-            return network.name(at, unit), degree
-
-        return words
-
-    corner = (float(NAMES), top + TITLE + HEADS)
-    rows, columns = mask.shape
-    marked = (move.unit if here else None, move.column if here else None)
-    _draw_heads(drawing, corner, cell, (rows, columns), (head(layer), head(layer - 1)), marked)
+    corner, columns = (float(NAMES), top + TITLE + HEADS), mask.shape[1]
+    marked = (move.unit, move.column) if here else (None, None)
+    heads = _heads(frame, layer), _heads(frame, layer - 1)
+    _draw_heads(drawing, corner, cell, *heads, marked)
     for (row, column), entry in np.ndenumerate(mask):
         x, y = corner[0] + cell * column, corner[1] + cell * row
         if decided[row, column]:
@@ -247,6 +241,15 @@ def _draw_mask(drawing: Drawing, frame: MaskFrame, layer: int, top: float, cell:
         drawing.rect(place, cell * count, cell, "none", stroke=ACCENT, stroke_width=3)
         if move.column is not None:
             _draw_comparison(drawing, frame, corner[0] + cell * columns, place[1] + cell / 2)
+
+
+def _heads(frame: MaskFrame, layer: int) -> list[tuple[str, str]]:
+    """Name and degree of each unit of a layer, the degree empty where it is open."""
+    network = frame.network
+    return [
+        (network.name(layer, unit), str(degree) if (layer, unit) in frame.known else "")
+        for unit, degree in enumerate(network.degrees[layer])
+    ]
 
 
 def _draw_entry(drawing: Drawing, corner: Point, cell: float, entry: int, *, path: bool) -> None:
@@ -264,19 +267,17 @@ def _draw_heads(
     drawing: Drawing,
     corner: Point,
     cell: float,
-    shape: tuple[int, int],
-    heads: tuple[Callable[[int], tuple[str, str]], Callable[[int], tuple[str, str]]],
+    rows: Sequence[tuple[str, str]],
+    columns: Sequence[tuple[str, str]],
     marked: tuple[int | None, int | None] = (None, None),
 ) -> None:
     """Names and, in bold, degrees: of rows on the left, of columns above; those marked in the accent's colour."""
-    (left, top), (rows, columns) = corner, shape
-    for row in range(rows):
-        name, degree = heads[0](row)
+    left, top = corner
+    for row, (name, degree) in enumerate(rows):
         base, colour = top + cell * (row + 0.5) + 4, _head_colour(row == marked[0])
         drawing.text(left - 20, base, name, anchor="end", size=SMALL, colour=colour)
         drawing.text(left - 5, base, degree, anchor="end", size=SMALL, bold=True, colour=colour)
-    for column in range(columns):
-        name, degree = heads[1](column)
+    for column, (name, degree) in enumerate(columns):
         x, colour = left + cell * (column + 0.5), _head_colour(column == marked[1])
         size = SMALL if cell >= 20 else TINY
         drawing.text(x, top - 18, name, size=size, colour=colour)
@@ -290,10 +291,10 @@ def _head_colour(marked: bool) -> str:
 def _draw_comparison(drawing: Drawing, frame: MaskFrame, left: float, middle: float) -> None:
     """Beside a row what decides its entry, where there is room."""
     compared, true = comparison(frame)
-    room = 1.15 * (
-        drawing.width - left - 12
-    )  # most letters are narrower than `text_width` allows for
-    for words, size in ((f"{compared} is {str(true).lower()}", 15), (compared, 15), (compared, 12)):
+    # Most letters are narrower than `text_width` allows for.
+    room = 1.15 * (drawing.width - left - 12)
+    told = f"{compared} is {str(true).lower()}"
+    for words, size in ((told, 15), (told, 12), (compared, 15), (compared, 12)):
         if text_width(words, size) <= room:
             style = {"anchor": "start", "bold": True, "colour": ACCENT}
             drawing.text(left + 10, middle + 0.36 * size, words, size=size, **style)
@@ -306,7 +307,7 @@ def _draw_comparison(drawing: Drawing, frame: MaskFrame, left: float, middle: fl
 def _product_cell(network: MaskNetwork, width: float) -> tuple[float, bool]:
     """The size of a cell, and whether both matrices stand side by side."""
     cell = ((width - 10) / 2 - NAMES) / network.variables
-    if cell >= 18:
+    if cell >= 15.5:
         return min(cell, 30.0), True
     return min(26.0, (width - NAMES) / network.variables), False
 
@@ -364,20 +365,17 @@ def _draw_square(
     left, top = corner[0] + NAMES, corner[1] + TITLE + HEADS
     drawing.text(corner[0] + 2, corner[1] + 14, title, anchor="start", size=13, bold=True)
     count, order = network.variables, network.ordering
-
-    def head(step: int) -> tuple[str, str]:
-        return network.name(0, order[step]), str(step + 1)
-
-    _draw_heads(drawing, (left, top), cell, (count, count), (head, head))
+    heads = [(network.name(0, variable), str(k)) for k, variable in enumerate(order, 1)]
+    _draw_heads(drawing, (left, top), cell, heads, heads)
     missing = network.missing
     framed = []
     for row in range(count):
         for column in range(count):
             x, y = left + cell * column, top + cell * row
-            if column >= row:
-                drawing.rect((x, y), cell, cell, QUIET, opacity=0.25)
-            elif texts[row][column] not in ("", "0", "–"):
+            if texts[row][column] not in ABSENT:  # also where it is not allowed: a leak would show
                 drawing.rect((x, y), cell, cell)
+            elif column >= row:
+                drawing.rect((x, y), cell, cell, QUIET, opacity=0.25)
             if (order[row], order[column]) in missing:
                 framed.append((x, y))
             _draw_square_text(drawing, (x, y), cell, texts[row][column])
@@ -387,7 +385,7 @@ def _draw_square(
 
 
 def _draw_square_text(drawing: Drawing, corner: Point, cell: float, words: str) -> None:
-    filled = words not in ("", "0", "–")
+    filled = words not in ABSENT
     size = min(14.0, 0.65 * cell, cell / max(0.6 * len(words), 1))
     x, y = corner[0] + cell / 2, corner[1] + cell / 2 + 0.36 * size
     colour = "#000000" if filled else "currentColor"

@@ -142,7 +142,7 @@ def _paths(frame: MaskFrame) -> str:
     # Backwards: the units that the output hears, then those that these hear, as far as this step looks.
     for layer in reversed(range(move.layer, network.last_layer)):
         units = edges[layer].any(0).nonzero()[0].tolist()
-        heard.append(joined(network.name(layer, unit) for unit in units))
+        heard.append(_units(network, layer, units))
     told += f", hears {heard[0]}" + "".join(f"; these hear {names}" for names in heard[1:])
     if move.layer > 0:
         return f"{told}.{silent}"
@@ -152,6 +152,13 @@ def _paths(frame: MaskFrame) -> str:
     without = [network.name(0, u) for u in network.allowed(move.unit) if not counts[u]]
     none = f" {joined(without)} would be allowed, but no path leads there." if without else ""
     return f"{told}: {words}.{none}{silent}"
+
+
+def _units(network: MaskNetwork, layer: int, units: list[int]) -> str:
+    """'h1, h2 and h4', or 'h1 to h8' for all of many."""
+    names = [network.name(layer, unit) for unit in units]
+    many = len(units) == len(network.degrees[layer]) > 4
+    return f"{names[0]} to {names[-1]}" if many else joined(names)
 
 
 def _silent_words(network: MaskNetwork, output: int) -> str:
