@@ -91,7 +91,7 @@ def train(
 ) -> None:
     """Run a recipe and write its checkpoint. Stopped and started again, it goes on where it was."""
     from armodels_lite.card import read_card
-    from armodels_lite.checkpoints import train_recipe
+    from armodels_lite.checkpoints import RUNS, train_recipe
     from armodels_lite.recipes import RECIPES
 
     if recipe is None:
@@ -100,6 +100,7 @@ def train(
     if recipe not in RECIPES:
         known = _listing({entry.name: entry.about for entry in RECIPES.values()})
         raise ValueError(f"no recipe {recipe!r}; there are\n{known}")
+    typer.echo(f"training {recipe}; until it is done, its state is kept in {RUNS / recipe}")
     try:
         folder = train_recipe(recipe, output, device=device)
     except KeyboardInterrupt:
@@ -119,17 +120,26 @@ def evaluate(
     part: Annotated[str, typer.Option(help="valid or test")] = "test",
 ) -> None:
     """Measure a checkpoint again and compare with its card; exit code 1 when they differ."""
-    from armodels_lite.card import read_card
     from armodels_lite.checkpoints import evaluate_checkpoint
-    from armodels_lite.saving import find_folder, shipped
+    from armodels_lite.saving import shipped
 
     if name is None:
-        found = {name: read_card(find_folder(name))["about"] for name in shipped()}
-        typer.echo(_listing(found) or "no checkpoint ships")
+        typer.echo(_listing({name: _about(name) for name in shipped()}) or "no checkpoint ships")
         return
     comparison = evaluate_checkpoint(name, part)
     typer.echo(str(comparison))
     raise typer.Exit(0 if comparison.agrees else 1)
+
+
+def _about(name: str) -> str:
+    """What the card of a checkpoint says that it is, or what is wrong with the card."""
+    from armodels_lite.card import read_card
+    from armodels_lite.saving import find_folder
+
+    try:
+        return read_card(find_folder(name))["about"]
+    except (ValueError, OSError) as error:
+        return str(error)
 
 
 def _listing(entries: dict[str, str]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 
 from .chain import AutoregressiveModel
-from .models import FVSBN, NADE
+from .models import FVSBN, MADE, NADE
 
 __all__ = ["RECIPES", "Recipe", "find_recipe"]
 
@@ -52,7 +52,9 @@ MNIST, DIGITS = (1, 28, 28), (1, 8, 8)
 
 # Averaged weights (`ema`) and a learning rate that falls to 0 need no search for the moment to stop.
 LARGE = {"batch_size": 128, "schedule": "cosine", "ema": 0.999}
-SMALL = {"batch_size": 64, "schedule": "cosine", "ema": 0.99}
+MADE_LARGE = {**LARGE, "epochs": 16, "learning_rate": 5e-3, "warmup": 300, "weight_decay": 0.05}
+SMALL = {"epochs": 30, "schedule": "cosine"}
+MADE_SMALL = {**SMALL, "learning_rate": 1e-2, "weight_decay": 0.1}
 
 _LISTED = (
     Recipe(
@@ -68,8 +70,58 @@ _LISTED = (
         about="NADE with 500 hidden units, raster order",
         data="binarized_mnist",
         model=lambda: NADE(MNIST, hidden=500),
-        training={**LARGE, "epochs": 13, "learning_rate": 1e-2, "warmup": 400, "weight_decay": 0.02},
+        training={
+            **LARGE,
+            "epochs": 13,
+            "learning_rate": 1e-2,
+            "warmup": 400,
+            "weight_decay": 0.02,
+        },
         published="88.33 nats (NADE, one hidden layer, fixed order; Uria, Murray, Larochelle 2014)",
+    ),
+    Recipe(
+        name="binarized_mnist_made",
+        about="MADE with one hidden layer of 1,000 units and direct links, raster order",
+        data="binarized_mnist",
+        model=lambda: MADE(MNIST, hidden=(1000,), direct=True),
+        training=MADE_LARGE,
+        published="88.40 nats (MADE, one hidden layer of 8,000 units, one order; Germain et al. 2015)",
+    ),
+    Recipe(
+        name="binarized_mnist_made_classes",
+        about="MADE as above, told which digit it is to draw",
+        data="binarized_mnist",
+        options={"labels": True},
+        model=lambda: MADE(MNIST, hidden=(1000,), direct=True, num_classes=10),
+        training=MADE_LARGE,
+    ),
+    Recipe(
+        name="digits_fvsbn",
+        about="FVSBN, raster order",
+        data="digits",
+        model=lambda: FVSBN(DIGITS),
+        training={**SMALL, "learning_rate": 3e-2},
+    ),
+    Recipe(
+        name="digits_nade",
+        about="NADE with 128 hidden units, raster order",
+        data="digits",
+        model=lambda: NADE(DIGITS, hidden=128),
+        training={**SMALL, "learning_rate": 3e-2},
+    ),
+    Recipe(
+        name="digits_made",
+        about="MADE with one hidden layer of 500 units and direct links, raster order",
+        data="digits",
+        model=lambda: MADE(DIGITS, hidden=(500,), direct=True),
+        training=MADE_SMALL,
+    ),
+    Recipe(
+        name="digits_made_classes",
+        about="MADE as above, told which digit it is to draw",
+        data="digits",
+        model=lambda: MADE(DIGITS, hidden=(500,), direct=True, num_classes=10),
+        training=MADE_SMALL,
     ),
 )
 

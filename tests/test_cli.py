@@ -8,10 +8,19 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+import recipe_toys
+from recipe_toys import rewrite_card
 from typer.testing import CliRunner
 
-from armodels_lite import data
+from armodels_lite import checkpoints, data
 from armodels_lite.cli import app
+from armodels_lite.recipes import RECIPES
+
+places, straight, shipped = (
+    recipe_toys.places,
+    recipe_toys.straight,
+    recipe_toys.shipped,
+)  # fixtures
 
 
 def invoke(*arguments: str):
@@ -38,7 +47,10 @@ def two_sets(monkeypatch):
 
 def test_help_lists_the_commands() -> None:
     printed = invoke("--help").output
-    assert all(command in printed for command in ("lab", "test", "execute", "doctor", "data"))
+    assert all(
+        command in printed
+        for command in ("lab", "test", "execute", "train", "evaluate", "doctor", "data")
+    )
 
 
 def test_an_unknown_data_set_is_one_clear_message() -> None:
@@ -78,6 +90,48 @@ def test_data_verify_goes_through_all_and_fails_when_one_is_bad(two_sets) -> Non
     result = invoke("data", "verify", "bad", "good")
     assert result.exit_code == 1
     assert "bad: file.gz of 'bad' is damaged" in result.output and "good: good" in result.output
+
+
+def test_train_without_a_recipe_lists_them_one_a_line() -> None:
+    result = invoke("train")
+    listed = [f"{recipe.name}: {recipe.about}" for recipe in RECIPES.values()]
+    assert result.exit_code == 0 and result.output.splitlines() == listed
+    result = invoke("train", "--recipe", "nonsense")
+    assert result.exit_code == 1
+    assert result.output.splitlines() == ["error: no recipe 'nonsense'; there are", *listed]
+
+
+def test_train_writes_a_checkpoint_that_evaluate_confirms(places, shipped, tmp_path) -> None:
+    result = invoke("train", "--recipe", "tiny", "--output", str(tmp_path / "out"))
+    folder = tmp_path / "out" / "tiny"
+    assert result.exit_code == 0 and f"{folder}: " in result.output
+    assert f"its state is kept in {places['run']}" in result.output
+    result = invoke("evaluate", str(folder), "--part", "valid")
+    assert result.exit_code == 0 and "tiny on valid, 300 examples" in result.output
+    assert invoke("evaluate").output == "tiny: FVSBN on small digits\n"
+    rewrite_card(shipped, lambda card: card["scores"]["test"].update(nats=1.0))
+    result = invoke("evaluate", "tiny")
+    assert result.exit_code == 1 and "its card says 1.0000: NOT the same" in result.output
+    (shipped / "card.json").unlink()
+    result = invoke("evaluate")
+    assert result.exit_code == 0 and result.output.startswith("tiny: ")
+    assert "card.json is missing" in result.output
+
+
+def test_evaluate_without_any_checkpoint(places) -> None:
+    assert invoke("evaluate").output == "no checkpoint ships\n"
+    result = invoke("evaluate", "tiny")
+    assert result.exit_code == 1 and "no shipped checkpoint of that name" in result.output
+    assert invoke("evaluate", "tiny", "--part", "train").exit_code == 1
+
+
+def test_an_interrupted_training_ends_with_code_130(monkeypatch, places) -> None:
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoints, "fit", interrupted)
+    result = invoke("train", "--recipe", "tiny")
+    assert result.exit_code == 130 and "the same command goes on" in result.output
 
 
 @pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 1)])

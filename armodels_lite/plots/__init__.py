@@ -8,6 +8,7 @@ Arrays may be numpy arrays, torch tensors on any device, or nested lists. Import
 """
 
 from .charts import bars, curves
+from .clouds import clouds
 from .decision import decision_maps
 from .graphs import chain_graph
 from .heatmaps import heatmaps, matrix
@@ -21,6 +22,7 @@ __all__ = [
     "Picture",
     "bars",
     "chain_graph",
+    "clouds",
     "colour_table",
     "curves",
     "decision_maps",

@@ -45,7 +45,7 @@ class _Graph:
     @property
     def named(self) -> bool:
         """Whether the name of a hidden unit fits beside its circle."""
-        return self.spacing > 36
+        return self.spacing >= 36
 
     @property
     def radius(self) -> float:
@@ -144,7 +144,7 @@ def _draw_unit(drawing: Drawing, graph: _Graph, frame: MaskFrame, layer: int, un
     elif layer == network.last_layer:
         drawing.text(x, y - radius - 7, name, size=SMALL)
     elif graph.named:
-        drawing.text(x + radius + 2.5, y + 4, name, anchor="start", size=TINY)
+        drawing.text(x + radius + 2, y + 4, name, anchor="start", size=TINY)
 
 
 def _draw_count(drawing: Drawing, graph: _Graph, count: int, centre: Point) -> None:
