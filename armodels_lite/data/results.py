@@ -15,7 +15,7 @@ def stored_results(name: str) -> dict[str, dict[str, Any]]:
     """What the script wrote under this name, row by row; its docstring in benchmarks/ says what was measured.
 
     "digits_seeds" (benchmarks/seeds.py): for each model its number of "parameters" and the "nats" per test image of
-    the binary digits, one for each training.
+    the binary digits, one for each training. "digits_made" (benchmarks/made.py): the same for MADEs of several sizes.
 
     Raises ValueError for a name under which nothing is stored.
 
