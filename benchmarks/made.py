@@ -1,6 +1,6 @@
 """MADE on the binary digits, several trainings of each: width, depth, direct links, several orderings, labels.
 
-    python benchmarks/made.py [SEEDS]        # 3 seeds unless given: about ten minutes on one core
+    python benchmarks/made.py [SEEDS]        # 3 seeds unless given: about fifteen minutes on one core
 
 For every model the learning rate is the one of three that is best on the validation images with the first seed. Writes
 the nats per test image where `armodels_lite.stored_results("digits_made")` finds them; notebook 09 reads them.
@@ -89,6 +89,27 @@ def _mixture(log_probs: Tensor) -> float:
     return (math.log(len(log_probs)) - log_probs.logsumexp(0)).mean().item()
 
 
+def separate_networks(data: ar.data.Data, count: int = 8) -> dict[str, dict]:
+    """The rivals of one network in several orderings: one network for each, and the mean of their densities."""
+    rows = {}
+    for name, orderings in {
+        "8 networks in raster order": ["raster"] * count,
+        "8 networks, an ordering each": ["raster", *(f"random({k})" for k in range(1, count))],
+    }.items():
+        log_probs, parameters = [], 0
+        for seed, ordering in enumerate(orderings):
+            build = made(ordering=ordering)
+            model, _ = trained(build, data, seed, {**ONE, "learning_rate": 0.01})
+            log_probs.append(_log_prob(model, data.test.x))
+            parameters += model.num_parameters()
+        nats = [round(-log_prob.mean().item(), 3) for log_prob in log_probs]
+        rows[f"{name}, one by one"] = {"parameters": parameters, "nats": nats}
+        together = round(_mixture(torch.stack(log_probs)), 3)
+        rows[f"{name}, ensemble"] = {"parameters": parameters, "nats": [together]}
+        print(f"{name}: {nats}, together {together}", flush=True)
+    return rows
+
+
 def main(seeds: int) -> None:
     digits, rows = ar.load("digits"), {}
     for name, (build, settings) in MODELS.items():
@@ -106,7 +127,8 @@ def main(seeds: int) -> None:
         seconds = time.perf_counter() - started
         found = {label: row["nats"] for label, row in rows.items() if label.startswith(name)}
         print(f"{name}: learning rate {rate}, {found} ({seconds:.0f} s)", flush=True)
-        RESULTS.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    rows |= separate_networks(digits)
+    RESULTS.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

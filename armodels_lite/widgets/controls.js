@@ -63,6 +63,23 @@ function keyHandler(model) {
   };
 }
 
+// JupyterLab gives plain keys a meaning wherever the focus is: an arrow in a dropdown would leave the cell, a "b" add
+// one below. Here they are the widget's own. Keys with a modifier stay Lab's, and so does shift and enter: run.
+function keepPlainKeys(event) {
+  const command = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
+  if (!command) event.stopPropagation();
+}
+
+// The box of the whole widget, dropdowns and sliders included, takes this view in after it is rendered. It has a size
+// only then.
+function keepKeysOfWidget(root) {
+  const shown = new ResizeObserver(() => {
+    root.closest(".armodels-widget")?.addEventListener("keydown", keepPlainKeys); // a second time changes nothing
+  });
+  shown.observe(root);
+  return () => shown.disconnect();
+}
+
 function render({ model, el }) {
   const root = document.createElement("div");
   root.className = "armodels-controls";
@@ -112,9 +129,13 @@ function render({ model, el }) {
   root.append(buttons, slider, readout, hint, error);
   root.addEventListener("keydown", keyHandler(model));
   el.append(root);
+  const forget = keepKeysOfWidget(root);
   model.on("change", update);
   update();
-  return () => model.off("change", update);
+  return () => {
+    forget();
+    model.off("change", update);
+  };
 }
 
 export default { initialize, render };

@@ -19,6 +19,7 @@ WIDGETS = {
     "03_neural_models_for_classification.ipynb": 1,
     "05_autoregressive_models.ipynb": 2,
     "07_nade.ipynb": 2,
+    "09_made.ipynb": 1,
 }
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -51,12 +52,13 @@ def copy_to_last_widget(name: str, folder: Path) -> None:
 
 
 def walk_through(lab: LabPage, pictures: Path) -> int:
-    """Step on by button and back by key in each widget of the open notebook; returns how many there are."""
+    """Step on by button, back by key, choose by key in each widget of the open notebook; returns how many there are."""
     pictures.mkdir()
     widgets = lab.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .armodels-widget")
     widgets.first.wait_for()
     for index in range(widgets.count()):
         step_and_return(lab, widgets.nth(index))
+        choose_by_key(lab, widgets.nth(index).locator("select"))
         lab.screenshot(pictures / f"{index}.png")
     return widgets.count()
 
@@ -72,6 +74,21 @@ def step_and_return(lab: LabPage, widget: Locator) -> None:
     wait_for_step(lab, controls, start)
     assert views.inner_html() == before
     assert widget.locator(".armodels-error").is_hidden()
+
+
+def choose_by_key(lab: LabPage, dropdowns: Locator) -> None:
+    """The first dropdown, if any, goes on by arrow and back; JupyterLab does not take the key to leave the cell."""
+    if dropdowns.count() == 0:
+        return
+    dropdown = dropdowns.first
+    dropdown.focus()
+    start = dropdown.evaluate("element => element.selectedIndex")
+    for key, index in (("ArrowDown", start + 1), ("ArrowUp", start)):
+        lab.page.keyboard.press(key)
+        lab.page.wait_for_timeout(300)
+        assert dropdown.evaluate("element => element === document.activeElement")
+        assert dropdown.evaluate("element => element.selectedIndex") == index
+    lab.wait_idle()
 
 
 def wait_for_step(lab: LabPage, controls: Locator, step: int) -> None:
