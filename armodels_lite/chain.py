@@ -89,9 +89,10 @@ class AutoregressiveModel(DensityModel):
         follow from it are the new model's own, and so are train and eval mode from here on; `.to` moves the shared
         weights and these for the model it is called on alone. Saved, the new model is one of the new ordering.
 
-        The likelihood is exact for the new model. Unless the weights were trained for several orderings
-        (`ar.NADE(..., order_agnostic=True)`) it is poor. In FVSBN and MADE, besides, other connections are switched
-        on: weights that no training has touched as long as the old mask switched them off.
+        The likelihood is exact for the new model. It is poor unless the weights were trained for that ordering too: any
+        of `ar.NADE(..., order_agnostic=True)` and `ar.MADE(..., order_agnostic=True)`, or one of `model.orderings` of
+        `ar.MADE(..., masks=M)`. Otherwise FVSBN and MADE, besides, switch other connections on: weights that no
+        training has touched as long as the old mask switched them off.
 
         Args:
             ordering: as in the constructor.

@@ -31,7 +31,8 @@ class OrderEnsemble(DensityModel):
     average; the gain is the larger the more they differ. It costs M times the work of one member.
 
     The members share the weights of `model`: what trains one trains all, and nothing has to be saved but the model.
-    They are good members if it was trained for every ordering, `ar.NADE(..., order_agnostic=True)`.
+    They are good members if it was trained for their orderings: any of `ar.NADE(..., order_agnostic=True)` and
+    `ar.MADE(..., order_agnostic=True)`; of `ar.MADE(..., masks=M)` those in `model.orderings`.
 
     Args:
         model: whose weights. It must take an ordering; see `AutoregressiveModel.with_ordering`.
