@@ -53,7 +53,7 @@ MNIST, DIGITS = (1, 28, 28), (1, 8, 8)
 LARGE = {"batch_size": 128, "schedule": "cosine", "ema": 0.999}
 MADE_LARGE = {**LARGE, "epochs": 16, "learning_rate": 5e-3, "warmup": 300, "weight_decay": 0.05}
 SMALL = {"epochs": 30, "schedule": "cosine"}
-MADE_SMALL = {**SMALL, "learning_rate": 1e-2, "weight_decay": 0.1}
+MADE_SMALL = {**SMALL, "epochs": 60, "learning_rate": 1e-2, "weight_decay": 0.3}
 
 _LISTED = (
     Recipe(
@@ -127,7 +127,7 @@ _LISTED = (
         about="MADE with 500 units and direct links that has learnt eight orderings",
         data="digits",
         model=lambda: MADE(DIGITS, hidden=(500,), direct=True, masks=8),
-        training={"epochs": 150, "schedule": "cosine", "learning_rate": 1e-2},
+        training={**SMALL, "epochs": 150, "learning_rate": 1e-2, "weight_decay": 0.1},
     ),
     Recipe(
         name="digits_made_classes",
