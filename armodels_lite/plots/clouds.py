@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from .style import COLOURS, INK, WIDTH, as_array, as_arrays, check_count, in_style, new_figure
 
@@ -64,6 +65,8 @@ def clouds(
             axes.scatter(*panels[index][group == value].T, **look)
         axes.set(xlim=(-limit, limit), ylim=(-limit, limit))
         axes.set(title="" if titles is None else titles[index])
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator(2, integer=True))
         axes.tick_params(labelleft=index % columns == 0, labelsize=10)
         axes.set_box_aspect(1)
     angle = np.linspace(0, 2 * np.pi, 200)
