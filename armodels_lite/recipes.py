@@ -113,7 +113,7 @@ _LISTED = (
         about="NADE with 128 hidden units, raster order",
         data="digits",
         model=lambda: NADE(DIGITS, hidden=128),
-        training={**SMALL, "learning_rate": 3e-2},
+        training={**SMALL, "epochs": 60, "learning_rate": 3e-2, "weight_decay": 0.1},
     ),
     Recipe(
         name="digits_made",

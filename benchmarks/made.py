@@ -2,7 +2,8 @@
 
     python benchmarks/made.py [PART ...]      # all parts unless named; about twenty minutes on one core
 
-For every model, learning rate and weight decay are those that are best on the validation images with the first seed.
+For every model, learning rate and weight decay are those that are best on the validation images with the first seed;
+where several orderings are learnt, best for the ensemble of them.
 Writes the nats per test image where `armodels_lite.stored_results("digits_made")` finds them; notebook 09 reads them.
 """
 
@@ -48,6 +49,7 @@ MODELS: dict[str, Build] = {
     "8 orderings": made(masks=8),
     "32 orderings": made(masks=32),
     "every ordering": made(order_agnostic=True),
+    "NADE": lambda: ar.NADE(EVENT, hidden=128),
     "with the class": made(num_classes=10),
     "with ten clusters": made(num_classes=10),
     "NADE with the class": lambda: ar.NADE(EVENT, hidden=128, num_classes=10),
@@ -79,6 +81,8 @@ def chosen(name: str, build: Build, train: object, valid: object) -> tuple[dict,
     for rate, decay in itertools.product(rates, DECAYS["several" if several else "one"]):
         more = {"learning_rate": rate, "weight_decay": decay}
         model, loss = trained(build, train, valid, 0, {**(SEVERAL if several else ONE), **more})
+        if several:
+            loss = _mixture(by_ordering(model, valid.x))
         best = min(best, (loss, more, model), key=lambda found: found[0])
     return best[1], best[2]
 
@@ -92,12 +96,16 @@ def scores(model: ar.AutoregressiveModel, x: Tensor, y: Tensor, weights: Tensor)
         posterior = torch.stack(given) + weights.log().unsqueeze(1)
         found["wrong classes, %"] = 100 * (posterior.argmax(0) != y).double().mean().item()
     elif isinstance(model, ar.MADE) and (model.order_agnostic or len(model.orderings) > 1):
-        orderings = model.orderings if len(model.orderings) > 1 else 32
-        members = ar.OrderEnsemble(model, orderings).members
-        log_probs = torch.stack([_log_prob(member, x) for member in members])
+        log_probs = by_ordering(model, x)
         found["its orderings, one by one"] = -log_probs.mean().item()
         found["ensemble of its orderings"] = _mixture(log_probs)
     return found
+
+
+def by_ordering(model: ar.MADE, x: Tensor) -> Tensor:
+    """Log-probabilities (M, N) in each ordering that the model has learnt; in 32 random ones, if it learnt all."""
+    orderings = model.orderings if len(model.orderings) > 1 else 32
+    return torch.stack([_log_prob(m, x) for m in ar.OrderEnsemble(model, orderings).members])
 
 
 def _log_prob(model: ar.AutoregressiveModel, x: Tensor, context: Tensor | None = None) -> Tensor:
@@ -153,6 +161,12 @@ def separate_networks(data: ar.data.Data, more: dict, count: int = 8) -> dict[st
     return rows
 
 
+def place(label: str) -> int:
+    """Where a row stands: in the order of MODELS, the separate networks last."""
+    own = [name for name in MODELS if label == name or label.startswith(f"{name}, ")]
+    return list(MODELS).index(max(own, key=len)) if own else len(MODELS)
+
+
 def main(names: list[str]) -> None:
     digits = ar.load("digits")
     for name in names:
@@ -165,7 +179,8 @@ def main(names: list[str]) -> None:
             found = separate_networks(digits, more)
         print(f"{name}: {found} ({time.perf_counter() - started:.0f} s)", flush=True)
         stored = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-        RESULTS.write_text(json.dumps(stored | found, indent=2) + "\n", encoding="utf-8")
+        rows = dict(sorted((stored | found).items(), key=lambda entry: place(entry[0])))
+        RESULTS.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
