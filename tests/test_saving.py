@@ -170,7 +170,9 @@ class Mixed(ar.FVSBN):
 
 def test_a_tensor_of_another_dtype_is_not_rounded(tmp_path: Path) -> None:
     Mixed((4,)).save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match="precise is torch.float64 in the file, and not torch.float32"):
+    with pytest.raises(
+        ValueError, match="precise is torch.float64 in the file, and not torch.float32"
+    ):
         ar.load_pretrained(tmp_path)
     Mixed((4,)).double().save_pretrained(tmp_path)
     assert ar.load_pretrained(tmp_path).precise.item() == 1 / 3
