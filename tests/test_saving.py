@@ -160,6 +160,16 @@ def test_arguments_passed_on_by_name_come_back(tmp_path: Path) -> None:
     assert_same(model, ar.load_pretrained(tmp_path))
 
 
+def test_the_header_of_the_weights_is_in_order_and_aligned(tmp_path: Path) -> None:
+    ar.FVSBN((4,)).save_pretrained(tmp_path)
+    content = (tmp_path / "model.safetensors").read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    assert size % 8 == 0
+    for entries in (header, header["__metadata__"]):
+        assert list(entries) == sorted(entries)
+
+
 class Mixed(ar.FVSBN):
     """A float32 model with a number that needs float64."""
 
