@@ -102,6 +102,9 @@ def promised_dependencies(model: ar.AutoregressiveModel) -> Tensor:
         return _made_paths(model)
     if isinstance(model, ar.LinearAR):
         return torch.ones(size, size, dtype=torch.bool).tril(-1).triu(-model.order)
+    if isinstance(model, ar.RNN) and model.links is None:
+        step = torch.arange(size) // model.width  # variables of one step do not see one another
+        return step.unsqueeze(1) > step
     return torch.ones(size, size, dtype=torch.bool).tril(-1)
 
 
@@ -157,6 +160,7 @@ def _cases() -> list[Case]:
     add("NADE", "longer-than-a-block", (BLOCK + 3,), hidden=5, ordering="random(2)")
     add("NADE", "exactly-a-block", (BLOCK,), hidden=5)
     cases += _every_ordering()
+    cases += _recurrent()
     cases.append(
         Case(
             "IndependentBernoulli",
@@ -229,6 +233,85 @@ def _every_ordering() -> list[Case]:
     return cases + [
         Case(f"{kind.__name__}-reordered", partial(reordered, kind), arguments)
         for kind, arguments in kinds
+    ]
+
+
+def _recurrent() -> list[Case]:
+    given: dict[str, dict[str, Any]] = {}
+    for cell in ("rnn", "gru", "lstm"):
+        for label, conditional in CONDITIONALS.items():
+            size = (2,) if label == "gaussian" else (5,)
+            given[f"{cell}-{label}"] = {
+                "cell": cell,
+                "event_shape": size,
+                "conditional": conditional,
+            }
+        given |= {
+            f"{cell}-layers": {"cell": cell, "event_shape": (6,), "layers": 3, "dropout": 0.3},
+            f"{cell}-no-bias": {"cell": cell, "event_shape": (5,), "bias": False},
+            f"{cell}-attention": {
+                "cell": cell,
+                "event_shape": (5,),
+                "attention": True,
+                "conditional": ar.Categorical(3),
+            },
+            f"{cell}-class": {
+                "cell": cell,
+                "event_shape": (5,),
+                "num_classes": 3,
+                "ordering": "reverse",
+                "conditional": ar.Categorical(3),
+            },
+        }
+    given |= {
+        "position": {"event_shape": (6,), "position": True, "cell": "gru"},
+        "position-class": {
+            "event_shape": (4,),
+            "position": True,
+            "num_classes": 3,
+            "conditional": ar.Categorical(3),
+        },
+        "one-variable": {"event_shape": (1,), "conditional": ar.Categorical(5)},
+        "end": {"event_shape": (5,), "conditional": ar.Categorical(3), "end": 1},
+        "end-class": {
+            "event_shape": (4,),
+            "conditional": ar.Categorical(3),
+            "end": 0,
+            "num_classes": 3,
+            "attention": True,
+            "position": True,
+            "layers": 2,
+        },
+    }
+    for label, conditional in CONDITIONALS.items():
+        if label != "gaussian":
+            given[f"vectors-{label}"] = {"event_shape": (3, 2), "conditional": conditional}
+            given[f"vectors-{label}-links"] = {
+                "event_shape": (2, 3),
+                "conditional": conditional,
+                "links": True,
+            }
+    given |= {
+        "vectors-gaussian-links": {
+            "event_shape": (2, 2),
+            "conditional": ar.GaussianMixture(2),
+            "links": True,
+        },
+        "vectors-everything": {
+            "event_shape": (3, 2),
+            "conditional": ar.Categorical(3),
+            "cell": "gru",
+            "layers": 2,
+            "attention": True,
+            "links": True,
+            "position": True,
+            "num_classes": 3,
+            "ordering": "reverse",
+        },
+    }
+    return [
+        Case(f"RNN-{label}", ar.RNN, {"hidden": 7, **arguments})
+        for label, arguments in given.items()
     ]
 
 

@@ -9,12 +9,14 @@ from .fvsbn import FVSBN
 from .histogram import Histogram
 from .made import MADE
 from .nade import NADE
+from .rnn import RNN
 from .tables import IndependentBernoulli
 
 __all__ = [
     "FVSBN",
     "MADE",
     "NADE",
+    "RNN",
     "Autoencoder",
     "BayesNet",
     "Classifier",

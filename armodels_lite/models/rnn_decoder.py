@@ -1,0 +1,196 @@
+"""Drawing from a recurrent network one variable at a time: the state is carried along, never computed again."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ..decoder import Decoder
+
+if TYPE_CHECKING:
+    from .rnn import RNN
+
+__all__ = ["RNNDecoder"]
+
+
+class RNNDecoder(Decoder):
+    """Keeps the state of each layer: a step costs one pass through the cells, whatever came before.
+
+    A step of a sequence of vectors has `width` variables; the cells move on when the last of them is known. With
+    attention the past states are kept as well, as many as there are steps.
+    """
+
+    state = ("x", "_h", "_c", "_out", "_ended", "_past")
+
+    def _start(self) -> None:
+        model: RNN = self.model
+        self._cells = [_Cell(model, layer) for layer in range(model.layers)]
+        self._features = model.conditional.num_features
+        self._outputs = model.conditional.num_params
+        self._read = model.readout.weight.T.contiguous()
+        bias = model.readout.bias
+        self._read_bias = (
+            self._read.new_zeros(self._read.shape[1]) if bias is None else bias.clone()
+        )
+        self._links = None if model.links is None else model.links.masked_weight().T
+        self._only_end = None if model.end is None else model.only_end()
+        self._inputs = self._input_weights()
+        h, c = model.initial_state(self.n, self.context)
+        self._h = list(h)
+        self._c = [] if c is None else list(c)
+        self._ended = torch.zeros(self.n, dtype=torch.bool, device=model.device)
+        kept = model.steps if model.query is not None else 0
+        self._past = self._read.new_zeros(self.n, kept, model.hidden)
+        self._out = self._read_state(0)
+
+    def _input_weights(self) -> Tensor:
+        """The first layer's weights for the features of one step, (V F, gates): a row a feature.
+
+        With one variable a step, what always comes along (bias, class) is added to a one-hot feature's row: then the
+        row of a symbol is all that the cell needs to know of it.
+        """
+        model, cell = self.model, self._cells[0]
+        size = model.width * self._features
+        weight = cell.w_ih  # (inputs, gates)
+        self._places = weight[size : size + model.steps - 1] if model.position else None
+        self._base = cell.b_ih.expand(self.n, -1)
+        if model.num_classes is not None:
+            classes = weight[size + model.position * (model.steps - 1) :]
+            self._base = self._base + classes[self.context]
+        self._is_table = (
+            model.width == 1 and self._features > 1 and self._places is None
+        ) and model.num_classes is None
+        return weight[:size] + cell.b_ih if self._is_table else weight[:size]
+
+    # -- what the base asks --------------------------------------------------------------------------------------
+
+    def _params(self) -> Tensor:
+        place, size = self.t % self.model.width, self._outputs
+        params = self._out[:, place * size : (place + 1) * size]
+        if self._only_end is None:
+            return params
+        return torch.where(self._ended.unsqueeze(1), self._only_end, params)
+
+    def _observed(self, x_t: Tensor) -> None:
+        model = self.model
+        step, place = divmod(self.t - 1, model.width)
+        if self._only_end is not None:
+            self._ended = self._ended | (x_t == model.end)
+        if self._links is not None:
+            rows = self._links[place * self._features : (place + 1) * self._features]
+            model.conditional.add_product_(self._out, x_t, rows)
+        if place == model.width - 1 and step + 1 < model.steps:
+            self._advance(self._gates(x_t, step), step + 1)
+
+    def _restart(self, values: Tensor, t: int) -> None:
+        """All whole steps at once, as in training, then the variables of the step that is under way."""
+        self._start()
+        width, steps = self.model.width, self.model.steps
+        whole = min(t // width, steps - 1)
+        if whole:
+            self._catch_up(values[:, : whole * width], whole)
+        for later in range(whole * width, t):
+            self.t = later + 1
+            self._observed(values[:, later])
+
+    # -- the network ---------------------------------------------------------------------------------------------
+
+    def _gates(self, x_t: Tensor, step: int) -> Tensor:
+        """What the first cell gets from the variables of this step: (n, gates)."""
+        if self._is_table:
+            return self._inputs[x_t]
+        gates = self._base.clone() if self._places is None else self._base + self._places[step]
+        if self.model.width == 1:
+            self.model.conditional.add_product_(gates, x_t, self._inputs)
+            return gates
+        # The values of a step lie side by side in x, whichever way the steps are walked.
+        first = self._positions[step * self.model.width]
+        values = self.x[:, first : first + self.model.width]
+        features = self.model.conditional.features(values, gates.dtype).flatten(1)
+        return gates.addmm_(features, self._inputs)
+
+    def _advance(self, gates: Tensor, step: int) -> None:
+        """From the state before `step` to that of `step`, and what it predicts."""
+        h, c = list(self._h), list(self._c)
+        for layer, cell in enumerate(self._cells):
+            if layer:
+                gates = torch.addmm(cell.b_ih, h[layer - 1], cell.w_ih)
+            h[layer], memory = cell(gates, h[layer], c[layer] if c else None)
+            if c:
+                c[layer] = memory
+        self._h, self._c = h, c
+        self._out = self._read_state(step)
+
+    def _read_state(self, step: int) -> Tensor:
+        h = self._h[-1]
+        if self.model.query is not None:
+            self._past[:, step] = h
+            past = self._past[:, : step + 1]
+            scores = torch.einsum("nh,nsh->ns", self.model.query(h), past) / math.sqrt(h.shape[1])
+            seen = torch.einsum("ns,nsh->nh", scores.softmax(1), past)
+            h = self.model.merge(torch.cat([h, seen], 1)).tanh()
+        return torch.addmm(self._read_bias, h, self._read)
+
+    def _catch_up(self, values: Tensor, whole: int) -> None:
+        """The state after `whole` steps whose values (n, whole * V) are given, by the parallel pass."""
+        model = self.model
+        if model.end is not None:
+            self._ended = (values == model.end).any(1)
+        features = model.conditional.features(values, model.dtype).view(self.n, whole, -1)
+        start = torch.stack(self._h)
+        inputs = model.cell_inputs(features, self.context)
+        if self._c:
+            states, (h, c) = model.cell(inputs, (start, torch.stack(self._c)))
+            self._c = list(c)
+        else:
+            states, h = model.cell(inputs, start)
+        self._h = list(h)
+        if model.query is not None:
+            self._past[:, 1 : whole + 1] = states
+        self._out = self._read_state(whole)
+
+
+class _Cell:
+    """One layer's weights, copied and laid out for single steps: w_ih (inputs, gates), w_hh (hidden, gates).
+
+    For "rnn" and "lstm" both biases are in b_ih. The LSTM's gates are put into the order input, forget, output, cell,
+    so that one sigmoid serves three of them. The GRU's second bias stays apart: its reset gate acts on it.
+    """
+
+    def __init__(self, model: RNN, layer: int) -> None:
+        source = model.cell
+        w_ih, w_hh = (getattr(source, f"weight_{kind}_l{layer}").T for kind in ("ih", "hh"))
+        if source.bias:
+            b_ih, b_hh = (getattr(source, f"bias_{kind}_l{layer}") for kind in ("ih", "hh"))
+        else:
+            b_ih = b_hh = w_ih.new_zeros(w_ih.shape[1])
+        self.kind, self.hidden = model.kind, model.hidden
+        if model.kind == "lstm":
+            i, f, g, o = torch.arange(4 * model.hidden, device=w_ih.device).chunk(4)
+            order = torch.cat([i, f, o, g])
+            w_ih, w_hh, b_ih, b_hh = w_ih[:, order], w_hh[:, order], b_ih[order], b_hh[order]
+        self.w_ih, self.w_hh = w_ih.contiguous(), w_hh.contiguous()
+        self.b_ih, self.b_hh = (b_ih.clone(), b_hh) if model.kind == "gru" else (b_ih + b_hh, None)
+        self.step = {"rnn": self._rnn, "gru": self._gru, "lstm": self._lstm}[model.kind]
+
+    def __call__(self, gates: Tensor, h: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """The next h and, for an LSTM, c, from the inputs' part of the gates (n, gates)."""
+        return self.step(gates, h, c)
+
+    def _rnn(self, gates: Tensor, h: Tensor, c: None) -> tuple[Tensor, None]:
+        return torch.addmm(gates, h, self.w_hh).tanh_(), None
+
+    def _gru(self, gates: Tensor, h: Tensor, c: None) -> tuple[Tensor, None]:
+        recurrent, two = torch.addmm(self.b_hh, h, self.w_hh), 2 * self.hidden
+        reset, update = (gates[:, :two] + recurrent[:, :two]).sigmoid_().chunk(2, 1)
+        new = torch.addcmul(gates[:, two:], reset, recurrent[:, two:]).tanh_()
+        return torch.lerp(new, h, update), None
+
+    def _lstm(self, gates: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        gates = torch.addmm(gates, h, self.w_hh)
+        enter, forget, out = gates[:, : 3 * self.hidden].sigmoid_().chunk(3, 1)
+        c = (forget * c).addcmul_(enter, gates[:, 3 * self.hidden :].tanh_())
+        return out * c.tanh(), c
