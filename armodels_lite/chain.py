@@ -218,9 +218,7 @@ class AutoregressiveModel(DensityModel):
             cache=cache,
         )
         with sampling_mode(self):
-            for _ in sampler.steps():
-                pass
-        return sampler.decoder.x.view(sampler.n, *self.event_shape)
+            return sampler.run().view(sampler.n, *self.event_shape)
 
     def sample_steps(
         self,

@@ -63,6 +63,10 @@ class Conditional:
         """Distribution with batch shape `params.shape[:-1]` from params (..., num_params), any float dtype."""
         raise NotImplementedError
 
+    def draw(self, params: Tensor, u: Tensor) -> Tensor:
+        """`distribution(params).draw(u)`; where it pays, without making the distribution, for inner loops."""
+        return self.distribution(params).draw(u)
+
     def initial_params(self) -> Tensor:
         """Parameters (num_params,) from which training starts well; models use them as output bias."""
         return torch.zeros(self.num_params)
@@ -122,6 +126,9 @@ class Bernoulli(Conditional):
     def distribution(self, params: Tensor) -> distributions.Bernoulli:
         return distributions.Bernoulli(params)
 
+    def draw(self, params: Tensor, u: Tensor) -> Tensor:
+        return distributions.draw_bit(distributions.at_least_float32(params).squeeze(-1), u)
+
     def check_values(self, x: Tensor, variables: Sequence[int] | None = None) -> None:
         wrong = (x != 0) & (x != 1)  # true for NaN as well
         if wrong.any():
@@ -161,6 +168,9 @@ class Categorical(_Levels):
 
     def distribution(self, params: Tensor) -> distributions.Categorical:
         return distributions.Categorical(params)
+
+    def draw(self, params: Tensor, u: Tensor) -> Tensor:
+        return distributions.draw_level(distributions.at_least_float32(params), u)
 
     def initial_params(self) -> Tensor:
         """Zeros (levels,). Raises ValueError for mixed cardinalities: no start is the same for every variable."""

@@ -61,6 +61,21 @@ class Decoder:
         self.t += 1
         self._observed(x_t)
 
+    def draw_rest(self, noise: Tensor) -> None:
+        """Draw every variable that is left, x_t = draw_t(u_t), with noise (n, T) at flat positions.
+
+        The same values as step by step, sooner: no distribution is made, and nothing is kept for gradients. For a
+        decoder that nobody looks into afterwards.
+        """
+        draw = self.model.conditional.draw
+        values, u = self.x.unbind(1), noise.T.contiguous().unbind(0)
+        with torch.inference_mode():
+            for position in self._positions[self.t :]:
+                x_t = draw(self._params(), u[position])
+                values[position].copy_(x_t)
+                self.t += 1
+                self._observed(x_t)
+
     def prefill(self, x: Tensor, t: int) -> None:
         """Start again with the first t variables, in drawing order, taken from x (n, *event_shape)."""
         self._check("x", x, self.model.event_shape)

@@ -39,14 +39,34 @@ def uniform_noise(shape: tuple[int, ...], *, generator: torch.Generator | None =
     return (2 * k + 1).to(torch.float32) / 2**24
 
 
+def at_least_float32(params: Tensor) -> Tensor:
+    """Half precision is for networks; likelihoods and draws are computed in float32 at least."""
+    return params.float() if params.dtype in (torch.float16, torch.bfloat16) else params
+
+
+def draw_bit(logits: Tensor, u: Tensor) -> Tensor:
+    """1 iff u < sigmoid(logit), else 0, in the dtype of the logits; all of one shape, or broadcast."""
+    return (u < logits.sigmoid()).to(logits.dtype)
+
+
+def draw_level(logits: Tensor, u: Tensor) -> Tensor:
+    """The smallest level k with u < cdf(k), int64 (...); logits (..., K), u (...) or one that broadcasts."""
+    cdf = logits.softmax(-1).cumsum(-1)
+    # Rounding can leave the last entry below 1; dividing makes it 1, so every u finds a level that has mass.
+    cdf = cdf / cdf[..., -1:]
+    u = u.unsqueeze(-1)
+    if u.shape[:-1] == cdf.shape[:-1] and u.dtype == cdf.dtype:  # one search, not K comparisons
+        return torch.searchsorted(cdf, u.contiguous(), right=True).squeeze(-1)
+    return (u >= cdf).sum(-1)
+
+
 class Distribution(torch.distributions.Distribution):
     """Base of the distributions here: holds params (..., P) and checks nothing (models check once at entry)."""
 
     arg_constraints = {}
 
     def __init__(self, params: Tensor) -> None:
-        # Half precision is for networks; likelihoods are computed in float32 at least.
-        self.params = params.float() if params.dtype in (torch.float16, torch.bfloat16) else params
+        self.params = at_least_float32(params)
         super().__init__(params.shape[:-1], validate_args=False)
 
     def score(self, x: Tensor) -> Tensor:
@@ -131,7 +151,7 @@ class Bernoulli(Discrete):
 
     def draw(self, u: Tensor) -> Tensor:
         """1 iff u < p."""
-        return (u < self.probs).to(self.params.dtype)
+        return draw_bit(self.logits, u)
 
     def tempered(self, temperature: float) -> Bernoulli:
         return Bernoulli(_over(self.params, temperature))
@@ -167,10 +187,7 @@ class Categorical(Discrete):
 
     def draw(self, u: Tensor) -> Tensor:
         """The smallest level k with u < cdf(k)."""
-        cdf = self.probs.cumsum(-1)
-        # Rounding can leave the last entry below 1; dividing makes it 1, so every u finds a level that has mass.
-        cdf = cdf / cdf[..., -1:]
-        return (u.unsqueeze(-1) >= cdf).sum(-1)
+        return draw_level(self.params, u)
 
 
 class _Mixture:

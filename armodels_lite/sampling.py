@@ -82,10 +82,18 @@ class Sampler:
         with sampling_mode(model):
             self.decoder = model.decoder(self.n, context, cache)
 
+    def run(self) -> Tensor:
+        """All steps: the sample (n, T)."""
+        self._check_weights()
+        if self.temperature == 1 and self.filter is None and self.mask is None:
+            self.decoder.draw_rest(self.noise)
+        else:
+            for _ in self.steps():
+                pass
+        return self.decoder.x
+
     def steps(self) -> Iterator[tuple[int, int, Distribution, Tensor]]:
-        if any(weight.isnan().any() for weight in self.model.parameters()):
-            name = type(self.model).__name__
-            raise ValueError(f"this {name} has weights that are NaN: it cannot be sampled")
+        self._check_weights()
         decoder = self.decoder
         for t, position in enumerate(decoder._positions):
             dist, u = self._adjusted(decoder.distribution()), self.noise[:, position]
@@ -94,6 +102,11 @@ class Sampler:
                 x_t = torch.where(self.mask[:, position], self.observed[:, position], x_t)
             decoder.step(x_t)
             yield t, position, dist, u
+
+    def _check_weights(self) -> None:
+        if any(weight.isnan().any() for weight in self.model.parameters()):
+            name = type(self.model).__name__
+            raise ValueError(f"this {name} has weights that are NaN: it cannot be sampled")
 
     def _adjusted(self, dist: Distribution) -> Distribution:
         if self.temperature != 1:
