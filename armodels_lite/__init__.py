@@ -32,8 +32,10 @@ from .models import (
     IndependentBernoulli,
     LinearAR,
     OrderEnsemble,
+    PixelRNN,
 )
 from .saving import load_pretrained
+from .text import Vocabulary
 from .training import Evaluation, History, bits_per_dim, evaluate, fit
 
 __version__ = "0.1.0"
@@ -61,7 +63,9 @@ __all__ = [
     "LogisticMixture",
     "OrderEnsemble",
     "PiecewiseConstant",
+    "PixelRNN",
     "Step",
+    "Vocabulary",
     "bits_per_dim",
     "dependencies",
     "evaluate",

@@ -1,7 +1,8 @@
 """Data sets by name: `load("digits")`. What is known about each stands in data/README.md of the course.
 
 Nothing here unpickles anything, and no data set but the registry's is ever fetched. The data sets stand in
-images.py, features.py and series.py, each entry beside its loader; entry.py tells how a new one joins.
+images.py, features.py, series.py, texts.py and music.py, each entry beside its loader; entry.py tells how a new one
+joins.
 """
 
 from __future__ import annotations
@@ -10,23 +11,28 @@ import inspect
 from dataclasses import dataclass
 from pathlib import Path
 
-from .containers import Data, FeatureData, SeriesData, Split
+from .containers import Data, FeatureData, MusicData, SeriesData, Split, TextData
 from .entry import DataSet, packed_arrays
 from .features import BREAST_CANCER
 from .images import BINARIZED_MNIST, DIGITS, MNIST
+from .music import JSB_CHORALES, as_keys
 from .results import stored_results
 from .series import CO2, SUNSPOTS
 from .store import PackedFile, RemoteFile, find, find_packed, folders, obtain
+from .texts import COURSE_TEXT, NAMES, TINY_SHAKESPEARE
 
 __all__ = [
     "Data",
     "DataSet",
     "FeatureData",
+    "MusicData",
     "PackedFile",
     "RemoteFile",
     "SeriesData",
     "Split",
     "Status",
+    "TextData",
+    "as_keys",
     "fetch",
     "folders",
     "load",
@@ -37,7 +43,19 @@ __all__ = [
 ]
 
 REGISTRY: dict[str, DataSet] = {
-    entry.name: entry for entry in (DIGITS, MNIST, BINARIZED_MNIST, BREAST_CANCER, SUNSPOTS, CO2)
+    entry.name: entry
+    for entry in (
+        DIGITS,
+        MNIST,
+        BINARIZED_MNIST,
+        BREAST_CANCER,
+        SUNSPOTS,
+        CO2,
+        TINY_SHAKESPEARE,
+        NAMES,
+        COURSE_TEXT,
+        JSB_CHORALES,
+    )
 }
 
 
@@ -47,7 +65,7 @@ class Status:
 
     Attributes:
         name: the data set.
-        state: "included" (comes with an installed package), "ready", "missing" or "damaged".
+        state: "included" (comes with an installed package, or with the course), "ready", "missing" or "damaged".
         files: each file's name and its path, or None where it is missing.
         bytes: what remains to be fetched.
     """
@@ -65,7 +83,8 @@ def load(name: str, **options) -> Data:
         name: one of `registry()`.
         options: "digits": `levels=2` (float32 0/1, a pixel is 1 where its grey level is at least 8 of 16)
             or `levels=17` (int64 grey levels). "mnist": `levels=2` to 256. "binarized_mnist": `labels=True` finds
-            the digits once by comparison with mnist. "sunspots", "co2": `window=`, the length of the windows.
+            the digits once by comparison with mnist. "sunspots", "co2", "tiny_shakespeare", "course_text": `window=`,
+            the length of the windows. "jsb_chorales": `window=`, `step=` and `voices=`; see data/README.md.
 
     Returns:
         Data with `.train`, `.valid`, `.test` (each with `.x` and `.y`), `.event_shape`,
@@ -93,7 +112,7 @@ def registry() -> dict[str, DataSet]:
     """The known data sets by name, a copy.
 
     >>> ", ".join(registry())
-    'digits, mnist, binarized_mnist, breast_cancer, sunspots, co2'
+    'digits, mnist, binarized_mnist, breast_cancer, sunspots, co2, tiny_shakespeare, names, course_text, jsb_chorales'
     """
     return dict(REGISTRY)
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-__all__ = ["Data", "FeatureData", "SeriesData", "Split"]
+from ..text import Vocabulary
+
+__all__ = ["Data", "FeatureData", "MusicData", "SeriesData", "Split", "TextData"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,3 +102,33 @@ class SeriesData(Data):
     starts: tuple[int, int] = (0, 0)
     mean: float = 0.0
     std: float = 1.0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TextData(Data):
+    """Text as sequences of numbers, and as text.
+
+    Attributes:
+        vocabulary: numbers the symbols: `vocabulary.decode(split.x[0])` is a str.
+        text: part ("train", "valid", "test") to its whole text, with what the windows leave out at the end.
+    """
+
+    vocabulary: Vocabulary | None = None
+    text: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MusicData(Data):
+    """Pieces of music, whole and cut into windows; one row of an example is one time step.
+
+    Attributes:
+        pieces: part ("train", "valid", "test") to its pieces, each (L, 88) float32 or (L, 4) int64 like one
+            example, with a length L of its own.
+        lowest: a MIDI pitch (60 is middle C). Of keys, that of the first: key k has the pitch lowest + k. Of voices,
+            that of level 1: level k has the pitch lowest + k - 1, and level 0 is a rest.
+        step: the length of a time step, in sixteenth notes.
+    """
+
+    pieces: dict[str, list[Tensor]] = field(default_factory=dict)
+    lowest: int = 0
+    step: int = 0

@@ -68,8 +68,10 @@ class RNNDecoder(Decoder):
     # -- what the base asks --------------------------------------------------------------------------------------
 
     def _params(self) -> Tensor:
-        place, size = self.t % self.model.width, self._outputs
-        params = self._out[:, place * size : (place + 1) * size]
+        params = self._out  # of the whole step
+        if self.model.width > 1:
+            place, size = self.t % self.model.width, self._outputs
+            params = params[:, place * size : (place + 1) * size]
         if self._only_end is None:
             return params
         return torch.where(self._ended.unsqueeze(1), self._only_end, params)
@@ -101,7 +103,7 @@ class RNNDecoder(Decoder):
     def _gates(self, x_t: Tensor, step: int) -> Tensor:
         """What the first cell gets from the variables of this step: (n, gates)."""
         if self._is_table:
-            return self._inputs[x_t]
+            return self._inputs.index_select(0, x_t)
         gates = self._base.clone() if self._places is None else self._base + self._places[step]
         if self.model.width == 1:
             self.model.conditional.add_product_(gates, x_t, self._inputs)
