@@ -112,15 +112,29 @@ def test_keys_are_the_default_and_agree_with_the_voices(small):
     ("options", "message"),
     [
         ({"voices": 1}, "no voices=1; accepted: False, True"),
+        ({"transposed": "C"}, "no transposed='C'; accepted: False, True"),
         ({"step": 3}, r"no step=3; accepted: \(1, 2, 4, 8, 16\)"),
         ({"window": 11}, "no window=11; accepted: 1 to 10"),
         ({"window": 0}, "no window=0"),
-        ({"levels": 2}, "no option 'levels'; accepted: voices, step, window"),
+        ({"levels": 2}, "no option 'levels'; accepted: voices, step, window, transposed"),
     ],
 )
 def test_options_list_what_is_accepted(small, options, message):
     with pytest.raises(ValueError, match=message):
         data.load("jsb_chorales", **options)
+
+
+def test_transposed_chorales_end_on_a_c(small):
+    """Moved as a whole, by at most half an octave, rests left as they are."""
+    own, moved = (
+        data.load("jsb_chorales", voices=True, step=1, window=4, transposed=t)
+        for t in (False, True)
+    )
+    for one, other in zip(own.pieces["train"], moved.pieces["train"], strict=True):
+        assert torch.equal(one > 0, other > 0)
+        last = other[-1][other[-1] > 0].min() + moved.lowest - 1
+        shift = (other + moved.lowest - one - own.lowest)[one > 0].unique()
+        assert last % 12 == 0 and len(shift) == 1 and -6 <= shift <= 5
 
 
 # ---- the real file, where it is at hand --------------------------------------------------------------------

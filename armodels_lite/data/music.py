@@ -57,15 +57,22 @@ def as_keys(voices: Tensor, lowest: int) -> Tensor:
 
 
 def _load_jsb_chorales(
-    entry: DataSet, voices: bool = False, step: int = 4, window: int = 32
+    entry: DataSet,
+    voices: bool = False,
+    step: int = 4,
+    window: int = 32,
+    transposed: bool = False,
 ) -> MusicData:
     """x: (N, window, 88) float32 keys, or with voices=True (N, window, 4) int64 levels; y: None."""
-    if not isinstance(voices, bool):
-        raise ValueError(
-            f"the data set {entry.name!r} has no voices={voices!r}; accepted: False, True"
-        )
+    for option, value in (("voices", voices), ("transposed", transposed)):
+        if not isinstance(value, bool):
+            raise ValueError(
+                f"the data set {entry.name!r} has no {option}={value!r}; accepted: False, True"
+            )
     accept(entry, "step", step, (1, 2, 4, 8, 16))
     pitches = _read_pitches(entry)
+    if transposed:
+        pitches = {part: [_ending_on_c(piece) for piece in pitches[part]] for part in PARTS}
     lowest, highest = _range(pitches)
     pieces = {part: [_levels(piece[::step], lowest) for piece in pitches[part]] for part in PARTS}
     if not voices:
@@ -91,6 +98,14 @@ def _read_pitches(entry: DataSet) -> dict[str, list[Tensor]]:
         part: [torch.from_numpy(np.array(piece, dtype=np.int64)) for piece in stored[part]]
         for part in PARTS
     }
+
+
+def _ending_on_c(pitches: Tensor) -> Tensor:
+    """The piece moved by -6 to 5 semitones, so that the lowest note of its last chord is a C."""
+    sounding = pitches >= 0
+    last = pitches[sounding.any(1)][-1]
+    shift = (6 - int(last[last >= 0].min())) % 12 - 6
+    return torch.where(sounding, pitches + shift, pitches)
 
 
 def _range(pitches: dict[str, list[Tensor]]) -> tuple[int, int]:
@@ -125,7 +140,8 @@ JSB_CHORALES = DataSet(
     loader=_load_jsb_chorales,
     description="382 chorales for four voices by J. S. Bach, in their own keys: 229/76/77 whole in .pieces, and in "
     "windows of 32 time steps (window=) of a quarter note (step=4 sixteenths). 88 binary piano keys a step, or "
-    "with voices=True the pitches of the four voices. A piece's last window may overlap the one before.",
+    "with voices=True the pitches of the four voices. With transposed=True all end on a C. A piece's last window may "
+    "overlap the one before.",
     licence="public domain (the music); the terms of the encoding are not stated",
     source="J. S. Bach; split of N. Boulanger-Lewandowski, Y. Bengio, P. Vincent (2012), as distributed by "
     "C.-Z. A. Huang (JSB-Chorales-dataset)",
