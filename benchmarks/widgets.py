@@ -24,10 +24,13 @@ def makers() -> dict[str, Callable[[], widgets.Stepper]]:
     weather = ar.BayesNet((4,), parents=[[], [0], [0], [1, 2]])
     image = (torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(0)) < 0.3).float()
     rgb = ar.LogisticMixture(5, 256)
+    symbols = "\n" + "".join(map(chr, range(32, 96)))
+    letters = ar.RNN((256,), hidden=512, cell="gru", conditional=ar.Categorical(65))
     return {
         "ARProcess": widgets.ARProcess,
         "BernoulliLikelihood": widgets.BernoulliLikelihood,
         "DecisionBoundary": widgets.DecisionBoundary,
+        "GradientReach": widgets.GradientReach,
         "HistogramBins": lambda: widgets.HistogramBins(values, values, low=-1.0, high=3.0),
         "MaskStepper, largest": lambda: widgets.MaskStepper(6, (8, 8), seed=0),
         "MixtureSteps": lambda: widgets.MixtureSteps(values, values),
@@ -37,7 +40,12 @@ def makers() -> dict[str, Callable[[], widgets.Stepper]]:
         "PixelSampler, FVSBN 8x8": lambda: widgets.PixelSampler(ar.FVSBN((1, 8, 8))),
         "PixelSampler, NADE 28x28": lambda: widgets.PixelSampler(ar.NADE((1, 28, 28))),
         "PixelSampler, RGB 8x8": lambda: widgets.PixelSampler(ar.FVSBN((3, 8, 8), conditional=rgb)),
+        "SkewWalk, largest": lambda: widgets.SkewWalk((8, 8), "Diagonal BiLSTM"),
+        "TextSampler, GRU of 512": lambda: widgets.TextSampler(letters, symbols, length=200),
         "TwoKLs": widgets.TwoKLs,
+        "UnrolledRNN, largest": lambda: widgets.UnrolledRNN(
+            *map(torch.randn, [(8, 8), (8, 8), (8, 8), (8,)]), "abcdefgh", "abcdefgh"
+        ),
     }
 
 

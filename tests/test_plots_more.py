@@ -356,3 +356,27 @@ def test_colours_of_classes_stay_light() -> None:
     lightness = plots.colour_table("classes") @ np.array([0.2126, 0.7152, 0.0722])
     assert lightness.min() > 160 and (np.diff(lightness) <= 0.5).all()
     assert lightness[0] - lightness[-1] > 60
+
+
+def test_unrolled_draws_what_there_is_and_no_more() -> None:
+    figure = plots.unrolled(
+        ["a", "b", None, "c"],
+        [None, "x", "y", "z"],
+        parts={"first": 2, "then": 2},
+        drawn=True,
+    )
+    axes = figure.axes[0]
+    words = [text.get_text() for text in axes.texts if text.get_text().strip()]
+    assert sorted(words) == ["a", "b", "c", "first", "then", "x", "y", "z"]
+    # Three from state to state, three from inputs, three to outputs, and y is read as the input c.
+    arrows = [text.arrow_patch for text in axes.texts if getattr(text, "arrow_patch", None)]
+    assert len(arrows) == 3 + 3 + 3 + 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [(["a"], ["b"]), (["a", "b"], ["c"]), (["a", "b"], ["c", "d"], {"part": 3})]
+)
+def test_unrolled_refuses_what_does_not_fit(arguments) -> None:
+    inputs, outputs, *parts = arguments
+    with pytest.raises(ValueError, match="at least two steps"):
+        plots.unrolled(inputs, outputs, parts=parts[0] if parts else None)

@@ -15,18 +15,22 @@ import torch
 from scipy import stats
 from test_widgets import descendants, find, press
 
-from armodels_lite import NADE
+from armodels_lite import FVSBN, NADE, Categorical
 from armodels_lite.widgets import (
     ARProcess,
     BernoulliLikelihood,
     DecisionBoundary,
+    GradientReach,
     HistogramBins,
     MaskStepper,
     MixtureSteps,
     NADEWalk,
     OrderingWalk,
+    SkewWalk,
     Stepper,
+    TextSampler,
     TwoKLs,
+    UnrolledRNN,
 )
 from armodels_lite.widgets.bernoulli_likelihood import likelihood_frame
 from armodels_lite.widgets.histogram_bins import best_bins, histogram_frame
@@ -47,8 +51,18 @@ def nade_walk(**options: object) -> NADEWalk:
     return NADEWalk(NADE((1, 4, 4), hidden=6), image, **options)
 
 
+def text_sampler(**options: object) -> TextSampler:
+    return TextSampler(FVSBN((20,), conditional=Categorical(5)), "ab <\n", prompt="a<", **options)
+
+
 def mixture(**options: object) -> MixtureSteps:
     return MixtureSteps(data(), data(40, 1), **options)
+
+
+def unrolled(**options: object) -> UnrolledRNN:
+    rng = np.random.default_rng(0)
+    shapes = [(3, 3), (3, 4), (4, 3), (3,)]
+    return UnrolledRNN(*map(rng.normal, [0] * 4, [1] * 4, shapes), others=("hole",), **options)
 
 
 MAKERS = {
@@ -57,10 +71,14 @@ MAKERS = {
     "kls": TwoKLs,
     "ar": ARProcess,
     "orderings": OrderingWalk,
+    "skew": SkewWalk,
     "boundary": DecisionBoundary,
+    "gradients": GradientReach,
     "nade": nade_walk,
     "masks": MaskStepper,
     "mixture": mixture,
+    "text": text_sampler,
+    "unrolled": unrolled,
 }
 every_widget = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 

@@ -10,12 +10,14 @@ Arrays may be numpy arrays, torch tensors on any device, or nested lists. Import
 from .charts import bars, curves
 from .clouds import clouds
 from .decision import decision_maps
-from .graphs import chain_graph
+from .graphs import chain_graph, unrolled
 from .heatmaps import heatmaps, matrix
 from .images import frame_strip, image_grid, ordering_path
+from .music import piano_roll
 from .output import Picture, show, to_png
 from .stems import stems
 from .style import COLOURS, colour_table, new_figure, style
+from .waveform import spectrogram, waveform
 
 __all__ = [
     "COLOURS",
@@ -32,8 +34,12 @@ __all__ = [
     "matrix",
     "new_figure",
     "ordering_path",
+    "piano_roll",
     "show",
+    "spectrogram",
     "stems",
     "style",
     "to_png",
+    "unrolled",
+    "waveform",
 ]

@@ -9,6 +9,7 @@ Importing this package loads ipywidgets and matplotlib; `import armodels_lite` d
 from .ar_process import ARProcess
 from .bernoulli_likelihood import BernoulliLikelihood
 from .decision_boundary import DecisionBoundary
+from .gradient_reach import GradientReach
 from .grid import PixelGrid
 from .histogram_bins import HistogramBins
 from .mask_stepper import MaskStepper
@@ -19,14 +20,18 @@ from .network_walk import NetworkWalk
 from .ordering_walk import OrderingWalk
 from .pixel_sampler import PixelSampler
 from .sampler_state import SamplerState
+from .skew_walk import SkewWalk
 from .stepper import Controls, Stepper
+from .text_sampler import TextSampler
 from .two_kls import TwoKLs
+from .unrolled_rnn import UnrolledRNN
 
 __all__ = [
     "ARProcess",
     "BernoulliLikelihood",
     "Controls",
     "DecisionBoundary",
+    "GradientReach",
     "HistogramBins",
     "MaskStepper",
     "MixtureSteps",
@@ -36,7 +41,10 @@ __all__ = [
     "PixelGrid",
     "PixelSampler",
     "SamplerState",
+    "SkewWalk",
     "Stepper",
+    "TextSampler",
     "TwoKLs",
+    "UnrolledRNN",
     "network_figure",
 ]
