@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from .layers import MaskedLinear
+from .layers import Masked
 from .saving import SavedModel
 
 __all__ = ["Model", "eval_mode"]
@@ -161,7 +161,7 @@ class Model(SavedModel):
         masked = sum(
             m.num_parameters() - m.weight.numel() - (0 if m.bias is None else m.bias.numel())
             for m in self.modules()
-            if isinstance(m, MaskedLinear)
+            if isinstance(m, Masked)
         )
         return sum(p.numel() for p in self.parameters()) + masked
 

@@ -1,23 +1,25 @@
-"""Looking into a model: what depends on what, and do the probabilities sum to one?"""
+"""Looking into a model: what depends on what, do the probabilities sum to one, how far does a gradient reach?"""
 
 from __future__ import annotations
 
 import copy
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .chain import AutoregressiveModel
 from .conditionals import GaussianMixture, PiecewiseConstant
 from .density import DensityModel
 
-__all__ = ["dependencies", "receptive_field", "total_probability"]
+__all__ = ["dependencies", "receptive_field", "state_jacobian_norms", "total_probability"]
 
 MAX_EVENTS = 2**20
+
+State = Tensor | tuple[Tensor, ...]
 
 
 @torch.no_grad()
@@ -124,6 +126,113 @@ def total_probability(model: DensityModel, context: Tensor | None = None) -> flo
     for x in _all_events(model, cardinalities):
         total += model.log_prob(x, _repeated(context, len(x))).double().exp().sum().item()
     return total
+
+
+@torch.enable_grad()
+def state_jacobian_norms(
+    cell: nn.Module | Callable[[Tensor, State], State],
+    inputs: Tensor,
+    state: State | None = None,
+    *,
+    norm: str = "spectral",
+) -> Tensor:
+    """How much the last state of a recurrent network still feels of earlier ones: the size of d h_T / d s_(T-k).
+
+    From the state s_1 and the inputs x_1, ..., x_(T-1) the cell makes s_(t+1) = cell(x_t, s_t). The state is h, for an
+    LSTM (h, c), of several layers all of theirs; h_T is the last layer's. What is differentiated is h_T alone, because
+    only h is read, and by the whole state, because c and the lower layers carry what is remembered.
+
+    Float64 (T,) on the CPU: entry k is the norm of the Jacobian over k steps, so entry 0 is that of h_T by itself. Work
+    is done in float64 on a copy of the cell; below about 1e-308 a norm is 0.
+
+    Args:
+        cell: an `nn.RNNCell`, `nn.GRUCell`, `nn.LSTMCell`, `nn.RNN`, `nn.GRU` or `nn.LSTM`, or a differentiable
+            function of inputs (B, F) and states (B, H) that returns the next states.
+        inputs: floats (T - 1, F).
+        state: s_1 without a batch: (H,), or (layers, H) for `nn.RNN`, `nn.GRU` and `nn.LSTM`; of an LSTM a pair (h, c);
+            zeros by default. A function needs one.
+        norm: "spectral", the largest singular value, or "frobenius".
+
+    Raises:
+        TypeError: inputs are no tensor of floats.
+        ValueError: another shape of inputs, another norm, no state for a function, a network with two directions or
+            projections.
+        OverflowError: a gradient explodes beyond what float64 holds.
+
+    Source: R. Pascanu, T. Mikolov, Y. Bengio, On the difficulty of training recurrent neural networks, 2013.
+
+    >>> half = lambda x, h: 0.5 * h
+    >>> state_jacobian_norms(half, torch.zeros(3, 1), torch.zeros(2)).tolist()
+    [1.0, 0.5, 0.25, 0.125]
+    """
+    orders = {"spectral": 2, "frobenius": "fro"}
+    if norm not in orders:
+        raise ValueError(f"norm must be one of {', '.join(orders)}, got {norm!r}")
+    _check_inputs(inputs)
+    step, first = _recurrent_step(cell, state, inputs.device)
+    inputs = inputs.detach().double().unsqueeze(1)
+    states = [first]
+    with torch.no_grad():
+        for x in inputs:
+            states.append(step(x, states[-1]))
+    count = first[0].shape[-1]
+    rows = tuple(torch.zeros_like(p).repeat_interleave(count, -2) for p in first)
+    top = rows[0] if rows[0].dim() == 2 else rows[0][-1]
+    top.fill_diagonal_(1.0)
+    norms = [_jacobian_norm(rows, orders[norm])]
+    for x, before in zip(inputs.flip(0), states[-2::-1], strict=True):
+        # A batch of equal states, one for each row of the Jacobian: one backward pass multiplies all rows at once.
+        leaves = tuple(p.repeat_interleave(count, -2).requires_grad_() for p in before)
+        after = step(x.expand(count, -1), leaves)
+        rows = torch.autograd.grad(after, leaves, rows, materialize_grads=True)
+        norms.append(_jacobian_norm(rows, orders[norm]))
+    return torch.stack(norms).cpu()
+
+
+def _check_inputs(inputs: Tensor) -> None:
+    if not isinstance(inputs, Tensor) or not inputs.is_floating_point():
+        kind = inputs.dtype if isinstance(inputs, Tensor) else type(inputs).__name__
+        raise TypeError(f"inputs must be a tensor of floats, got {kind}")
+    if inputs.dim() != 2:
+        raise ValueError(f"inputs must have shape (T - 1, F), got {tuple(inputs.shape)}")
+
+
+def _jacobian_norm(rows: tuple[Tensor, ...], order: int | str) -> Tensor:
+    """The norm of a Jacobian whose columns come in parts (..., rows, columns), one for each layer and kind of state."""
+    matrix = torch.cat([part.movedim(-2, 0).flatten(1) for part in rows], 1)
+    if not matrix.isfinite().all():
+        raise OverflowError("the gradient explodes beyond what float64 holds: give fewer inputs")
+    return torch.linalg.matrix_norm(matrix, order)
+
+
+def _recurrent_step(
+    cell: nn.Module | Callable[[Tensor, State], State], state: State | None, device: torch.device
+) -> tuple[Callable[[Tensor, tuple[Tensor, ...]], tuple[Tensor, ...]], tuple[Tensor, ...]]:
+    """A function (x, parts of the state) -> parts of the next state in float64, and the parts of the first state."""
+    if isinstance(cell, nn.Module):
+        cell = copy.deepcopy(cell).double().eval()
+    layered = isinstance(cell, nn.RNNBase)
+    if layered and (cell.bidirectional or cell.proj_size):
+        raise ValueError("the network must have one direction and no projections")
+    if layered:
+        cell.train().dropout = 0.0  # cuDNN has gradients in training mode alone
+    if state is None:
+        if not isinstance(cell, nn.RNNBase | nn.RNNCellBase):
+            raise ValueError("state must be given where the cell is none of torch.nn")
+        shape = (cell.num_layers, cell.hidden_size) if layered else (cell.hidden_size,)
+        pair = isinstance(cell, nn.LSTM | nn.LSTMCell)
+        state = (torch.zeros(shape, device=device),) * (2 if pair else 1)
+    parts = state if isinstance(state, tuple) else (state,)
+
+    def step(x: Tensor, parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        given = parts if len(parts) > 1 else parts[0]
+        if layered:
+            _, after = cell(x.unsqueeze(1 if cell.batch_first else 0), given)
+        else:
+            after = cell(x, given)
+        return after if isinstance(after, tuple) else (after,)
+
+    return step, tuple(part.detach().double().unsqueeze(-2) for part in parts)
 
 
 def _cardinalities(model: DensityModel) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["ACTIVATIONS", "MaskedLinear", "layer_sizes"]
+__all__ = ["ACTIVATIONS", "Masked", "MaskedConv2d", "MaskedLinear", "layer_sizes"]
 
 ACTIVATIONS = {
     "relu": nn.ReLU,
@@ -28,26 +28,18 @@ def layer_sizes(name: str, sizes: Sequence[int]) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-class MaskedLinear(nn.Linear):
-    """A linear layer whose weight is multiplied by a mask: y = (mask * W) x + b.
+class Masked(nn.Module):
+    """A layer whose weight is multiplied by a mask of its shape, True where a connection exists.
 
-    mask: bool (out_features, in_features), True where a connection exists. The mask multiplies in `forward`, so a
-    loaded or edited weight cannot leak through a connection that does not exist. Each row starts with a scale
-    that fits the number of its own connections: weights of variance gain^2 / count, biases within 1 / sqrt(count).
-    With `count` given, that number takes the place of every row's own: for masks that change.
+    The mask multiplies in `forward`, so a loaded or edited weight cannot leak through a connection that does not
+    exist. Each output starts with a scale that fits the number of its own connections: weights of variance
+    gain^2 / count, biases within 1 / sqrt(count).
     """
 
-    def __init__(
-        self, mask: Tensor, *, gain: float = 1.0, bias: bool = True, count: float | None = None
-    ) -> None:
-        out_features, in_features = mask.shape
-        super().__init__(in_features, out_features, bias=bias)
+    def _set_mask(self, mask: Tensor, gain: float, count: float | None = None) -> None:
         # A float mask multiplies faster than a bool one. It follows from the constructor, so it is not saved.
         self.register_buffer("mask", mask.to(self.weight.dtype), persistent=False)
-        self._initialise(gain, count)
-
-    def _initialise(self, gain: float, count: float | None) -> None:
-        connections = self.mask.sum(1, keepdim=True)
+        connections = self.mask.sum(tuple(range(1, mask.dim())), keepdim=True)
         if count is not None:
             connections.fill_(count)
         connections.clamp_(min=1)
@@ -55,20 +47,53 @@ class MaskedLinear(nn.Linear):
             self.weight.uniform_(-1, 1).mul_(gain * (3 / connections).sqrt())
             if self.bias is not None:
                 # Not zero: a unit with one binary input and a negative weight would never fire, so never learn.
-                self.bias.uniform_(-1, 1).div_(connections.squeeze(1).sqrt())
+                self.bias.uniform_(-1, 1).div_(connections.flatten().sqrt())
 
     def masked_weight(self) -> Tensor:
-        """(out_features, in_features), exactly zero where no connection exists."""
+        """The weight, exactly zero where no connection exists."""
         return self.weight * self.mask
 
     def num_parameters(self) -> int:
         """Entries that the mask leaves free, biases included."""
         return int(self.mask.count_nonzero()) + (0 if self.bias is None else self.bias.numel())
 
+
+class MaskedLinear(Masked, nn.Linear):
+    """A linear layer whose weight is multiplied by a mask: y = (mask * W) x + b. See `Masked`.
+
+    mask: bool (out_features, in_features). With `count` given, that number takes the place of every row's own number
+    of connections: for masks that change.
+    """
+
+    def __init__(
+        self, mask: Tensor, *, gain: float = 1.0, bias: bool = True, count: float | None = None
+    ) -> None:
+        out_features, in_features = mask.shape
+        super().__init__(in_features, out_features, bias=bias)
+        self._set_mask(mask, gain, count)
+
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(..., in_features) to (..., out_features); a mask given here, of the weight's dtype, replaces the own one."""
         mask = self.mask if mask is None else mask
         return F.linear(x, _Masked.apply(self.weight, mask), self.bias)
+
+
+class MaskedConv2d(Masked, nn.Conv2d):
+    """A convolution whose kernel is multiplied by a mask, with zeros around so that the size stays. See `Masked`.
+
+    mask: bool (out_channels, in_channels, height, width), height and width odd.
+    """
+
+    def __init__(self, mask: Tensor, *, gain: float = 1.0) -> None:
+        out_channels, in_channels, height, width = mask.shape
+        super().__init__(
+            in_channels, out_channels, (height, width), padding=(height // 2, width // 2)
+        )
+        self._set_mask(mask, gain)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in_channels, H, W) to (B, out_channels, H, W)."""
+        return self._conv_forward(x, self.masked_weight(), self.bias)
 
 
 class _Masked(torch.autograd.Function):

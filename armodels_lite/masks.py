@@ -12,7 +12,14 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-__all__ = ["degree_mask", "expand_mask", "made_degrees", "made_masks"]
+__all__ = [
+    "channel_groups",
+    "convolution_mask",
+    "degree_mask",
+    "expand_mask",
+    "made_degrees",
+    "made_masks",
+]
 
 
 def made_degrees(rank: Tensor, hidden: Sequence[int], seed: int | None = None) -> list[Tensor]:
@@ -72,3 +79,60 @@ def made_masks(degrees: Sequence[Tensor]) -> list[Tensor]:
 def expand_mask(mask: Tensor, outputs_per_variable: int, inputs_per_variable: int) -> Tensor:
     """The mask between variables made one between their parameters (rows) and their features (columns)."""
     return mask.repeat_interleave(outputs_per_variable, 0).repeat_interleave(inputs_per_variable, 1)
+
+
+def channel_groups(features: int, channels: int) -> Tensor:
+    """The colour channel that each feature of a pixel belongs to: int64 (features,), from 0 to channels - 1.
+
+    The features are split into consecutive groups, one for each channel of the image, as equal as they can be.
+    Between features of one pixel `degree_mask` of their groups is the mask: with strict=True (mask A) a feature of
+    group g sees the groups before g, with strict=False (mask B) its own as well.
+
+    Source: A. van den Oord, N. Kalchbrenner, K. Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016.
+
+    Raises ValueError if some channel would be left without a feature.
+
+    >>> groups = channel_groups(4, channels=3)
+    >>> groups
+    tensor([0, 0, 1, 2])
+    >>> degree_mask(torch.arange(3), groups, strict=True).int()
+    tensor([[0, 0, 0, 0],
+            [1, 1, 0, 0],
+            [1, 1, 1, 0]], dtype=torch.int32)
+    """
+    if not 1 <= channels <= features:
+        raise ValueError(
+            f"each of {channels} channels needs a feature of its own, got {features} features"
+        )
+    return torch.arange(features) * channels // features
+
+
+def convolution_mask(
+    outputs: Tensor, inputs: Tensor, size: tuple[int, int], *, strict: bool
+) -> Tensor:
+    """Bool (len(outputs), len(inputs), height, width): which taps of a kernel look at what is already drawn.
+
+    In raster order that is every tap in a row above the centre or left of it in its row. At the centre, the pixel
+    itself, the groups of the features decide: mask A (strict=True) lets group g see the groups before g, mask B
+    (strict=False) its own as well.
+
+    Args:
+        outputs, inputs: the group of each feature, from `channel_groups`.
+        size: height and width of the kernel, both odd.
+
+    Raises ValueError for a size that has no centre.
+
+    >>> grey = torch.tensor([0])
+    >>> convolution_mask(grey, grey, (3, 3), strict=True)[0, 0].int()
+    tensor([[1, 1, 1],
+            [1, 0, 0],
+            [0, 0, 0]], dtype=torch.int32)
+    """
+    height, width = size
+    if not (height > 0 and width > 0 and height % 2 and width % 2):
+        raise ValueError(f"height and width of a kernel must be odd, got {size}")
+    taps = torch.arange(height * width).view(height, width)
+    centre = taps[height // 2, width // 2]
+    mask = (taps < centre).expand(len(outputs), len(inputs), -1, -1).clone()
+    mask[:, :, height // 2, width // 2] = degree_mask(outputs, inputs, strict=strict)
+    return mask

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from pixelrnn_paths import pixelrnn_paths
 from torch import Tensor
 
 import armodels_lite as ar
@@ -43,6 +44,27 @@ LINEAR_ARS: dict[str, dict[str, Any]] = {
     "shorter-than-its-order": {"event_shape": (2,), "order": 3},
     "series": {"event_shape": (7,), "order": 3},
 }
+PIXEL_RNNS: dict[str, dict[str, Any]] = {
+    "bernoulli": {"event_shape": (1, 3, 4)},
+    "categorical-class": {
+        "event_shape": (1, 2, 3),
+        "conditional": ar.Categorical(3),
+        "num_classes": 3,
+    },
+    "deep": {"event_shape": (1, 3, 2), "layers": 4},
+    # Too wide for its convolutions: the Row LSTM has its blind spots, the Diagonal BiLSTM none.
+    "wide": {"event_shape": (1, 2, 7), "kernel_size": 3, "layers": 1},
+    "rgb": {"event_shape": (3, 2, 2), "channels": 8},
+    "rgb-categorical-class": {
+        "event_shape": (2, 1, 3),
+        "conditional": ar.Categorical(3),
+        "num_classes": 2,
+    },
+    "rgb-one-pixel": {"event_shape": (3, 1, 1)},
+    "one-row": {"event_shape": (1, 1, 5), "kernel_size": 3},
+    "one-column": {"event_shape": (1, 5, 1), "kernel_size": 3},
+    "one-variable": {"event_shape": (1, 1, 1), "conditional": ar.Categorical(5)},
+}
 ORDERINGS = ["reverse", "spiral", "hilbert", "random(3)", [2, 0, 5, 1, 4, 3]]
 
 
@@ -68,6 +90,8 @@ class Case:
             if isinstance(model, ar.MADE):
                 for layer in list(model.layers)[:-1]:
                     layer.bias.add_(1.0)
+            if isinstance(model, ar.PixelRNN):
+                model.mix.bias.add_(1.0)
         return model.eval()
 
     @property
@@ -100,6 +124,8 @@ def promised_dependencies(model: ar.AutoregressiveModel) -> Tensor:
         return torch.tensor([[i in model.parents[j] for i in order] for j in order])
     if isinstance(model, ar.MADE) and model.direct is None:
         return _made_paths(model)
+    if isinstance(model, ar.PixelRNN):
+        return pixelrnn_paths(model)
     if isinstance(model, ar.LinearAR):
         return torch.ones(size, size, dtype=torch.bool).tril(-1).triu(-model.order)
     if isinstance(model, ar.RNN) and model.links is None:
@@ -171,6 +197,11 @@ def _cases() -> list[Case]:
     cases += [
         Case(f"LinearAR-{label}", ar.LinearAR, {"conditional": ar.GaussianMixture(1), **given})
         for label, given in LINEAR_ARS.items()
+    ]
+    cases += [
+        Case(f"PixelRNN-{kind}-{label}", ar.PixelRNN, {"kind": kind, "channels": 6, **given})
+        for kind in ("row", "diagonal")
+        for label, given in PIXEL_RNNS.items()
     ]
     return cases + [
         Case(f"BayesNet-{label}", ar.BayesNet, {"event_shape": (len(given["parents"]),), **given})

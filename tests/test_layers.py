@@ -1,4 +1,4 @@
-"""MaskedLinear: equal to a dense layer with a masked weight, whatever the weight holds."""
+"""Masked layers: equal to a dense layer with a masked weight, whatever the weight holds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from armodels_lite.layers import MaskedLinear
+from armodels_lite.layers import MaskedConv2d, MaskedLinear
 
 MASK = torch.rand(5, 7, generator=torch.Generator().manual_seed(0)) < 0.4
 
@@ -72,3 +72,20 @@ def test_a_row_without_connections_gives_its_bias() -> None:
     layer = MaskedLinear(torch.zeros(2, 3, dtype=torch.bool))
     assert torch.isfinite(layer.weight).all()
     assert torch.equal(layer(torch.randn(4, 3)), layer.bias.expand(4, 2))
+
+
+def test_a_masked_convolution() -> None:
+    """Dense but for the mask, with its number of free entries and the scale of its own connections."""
+    mask = torch.rand(500, 3, 3, 5, generator=torch.Generator().manual_seed(0)) < 0.4
+    layer, x = MaskedConv2d(mask, gain=2.0), torch.randn(4, 3, 6, 7)
+    weight = torch.where(mask, layer.weight, 0.0)
+    out = layer(x)
+    torch.testing.assert_close(out, F.conv2d(x, weight, layer.bias, padding=(1, 2)))
+    assert layer.num_parameters() == int(mask.sum()) + 500
+    assert set(layer.state_dict()) == {"weight", "bias"}
+    assert 1.7 < out[:, :, 1:-1, 2:-2].std() < 2.3
+    out.square().sum().backward()
+    assert (layer.weight.grad[~mask] == 0).all() and (layer.weight.grad[mask] != 0).all()
+    with torch.no_grad():
+        layer.weight[~mask] = 1e6
+    assert torch.equal(layer(x), out)

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from armodels_lite.masks import degree_mask, expand_mask, made_degrees, made_masks
+from armodels_lite.masks import (
+    channel_groups,
+    convolution_mask,
+    degree_mask,
+    expand_mask,
+    made_degrees,
+    made_masks,
+)
 
 NETWORKS = [(6, [5]), (7, [3, 9]), (2, [4, 4, 4]), (1, [3]), (5, []), (10, [2]), (4, [100, 1, 50])]
 SEEDS = [None, 0, 1, 2, 3]
@@ -102,3 +109,38 @@ def test_expand_mask_is_a_kronecker_product(rows: int, columns: int) -> None:
     mask = torch.rand(4, 5) < 0.5
     expected = np.kron(mask.numpy(), np.ones((rows, columns), dtype=bool))
     assert np.array_equal(expand_mask(mask, rows, columns).numpy(), expected)
+
+
+@pytest.mark.parametrize(("features", "channels"), [(1, 1), (5, 1), (3, 3), (16, 3), (7, 4)])
+def test_channel_groups_are_consecutive_and_as_equal_as_can_be(
+    features: int, channels: int
+) -> None:
+    groups = channel_groups(features, channels)
+    assert groups.dtype == torch.int64 and groups.tolist() == sorted(groups.tolist())
+    counts = np.bincount(groups, minlength=channels)
+    assert len(counts) == channels and counts.sum() == features
+    assert counts.min() >= 1 and counts.max() - counts.min() <= 1
+
+
+def test_every_channel_needs_a_feature() -> None:
+    with pytest.raises(ValueError, match="each of 3 channels needs .* got 2 features"):
+        channel_groups(2, 3)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize("size", [(1, 1), (3, 3), (7, 7), (1, 5), (5, 3)])
+def test_convolution_mask_by_loops(size: tuple[int, int], strict: bool) -> None:
+    """A tap is on iff its pixel and channel come before those of the output, or, in mask B, are the same."""
+    outputs, inputs = channel_groups(7, 3), channel_groups(4, 3)
+    mask = convolution_mask(outputs, inputs, size, strict=strict)
+    assert mask.dtype == torch.bool and mask.shape == (7, 4, *size)
+    middle = size[0] // 2, size[1] // 2
+    for o, i, *tap in np.ndindex(*mask.shape):
+        there, here = (*tap, int(inputs[i])), (*middle, int(outputs[o]))
+        assert mask[o, i, tap[0], tap[1]] == (there < here or (not strict and there == here))
+
+
+@pytest.mark.parametrize("size", [(2, 3), (3, 4), (0, 1)])
+def test_a_kernel_needs_a_centre(size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=r"must be odd, got \("):
+        convolution_mask(torch.tensor([0]), torch.tensor([0]), size, strict=True)

@@ -6,15 +6,18 @@ from collections.abc import Callable
 
 import contract
 import pytest
+import torch
 from models_under_test import promised_dependencies
 from random_weights import randomised
 from torch import Tensor
 
 import armodels_lite as ar
+from armodels_lite.masks import convolution_mask, degree_mask
 from armodels_lite.models.classical import LinearARDecoder
 from armodels_lite.models.fvsbn import FVSBNDecoder
 from armodels_lite.models.made import MADEDecoder
 from armodels_lite.models.nade import NADEDecoder
+from armodels_lite.models.pixelrnn_decoder import DiagonalDecoder, RowDecoder
 
 
 def fvsbn_mask_off_by_one() -> ar.FVSBN:
@@ -45,6 +48,45 @@ def half_another_ordering() -> ar.MADE:
     for layer, twin in ((model.layers[0], other.layers[0]), (model.seen[0], other.seen[0])):
         layer.mask = twin.mask
     return model
+
+
+def pixelrnn_mask_b_first() -> ar.PixelRNN:
+    """Mask B where the first convolution needs mask A: every pixel sees itself."""
+    model = randomised(ar.PixelRNN((1, 2, 3), channels=6, layers=1).double())
+    grey = torch.zeros(12)
+    model.first.mask = convolution_mask(grey, grey[:1], (7, 7), strict=False).double()
+    return model
+
+
+def pixelrnn_channel_too_far() -> ar.PixelRNN:
+    """The parameters of green read the features of blue, which know green."""
+    model = randomised(ar.PixelRNN((3, 1, 2), channels=6, layers=1).double())
+    colours, groups = torch.arange(3), torch.arange(12) // 4
+    model.out.mask = degree_mask(colours + 1, groups, strict=False).double()
+    return model
+
+
+def pixelrnn_not_moved_down() -> ar.PixelRNN:
+    """What comes from the right is added in its own row: a pixel sees those to its right."""
+    model = randomised(ar.PixelRNN((1, 2, 3), kind="diagonal", channels=6, layers=1).double())
+    model.layers[0]._moved_down = lambda states: states
+    return model
+
+
+class OneWayDecoder(DiagonalDecoder):
+    """Never runs the second direction."""
+
+    def _finish_row(self, row: int) -> None:
+        pass
+
+
+class SpentDecoder(RowDecoder):
+    """Takes c of the row above from where the pixel's own c goes: wrong from a pixel's second channel on."""
+
+    def _from_above(self, index: int) -> Tensor:
+        given = super()._from_above(index)
+        self._c_above[index] = self._c[index]
+        return given
 
 
 class LateDecoder(FVSBNDecoder):
@@ -108,6 +150,17 @@ BUGS: dict[str, tuple[Callable[[], ar.AutoregressiveModel], list[Callable]]] = {
     "MADE mask": (made_mask_off_by_one, [contract.check_normalisation]),
     "one mask entry": (one_wrong_mask_entry, [contract.check_normalisation]),
     "half another ordering": (half_another_ordering, [contract.check_normalisation]),
+    "PixelRNN, mask B first": (pixelrnn_mask_b_first, [contract.check_normalisation]),
+    "PixelRNN, a channel too far": (pixelrnn_channel_too_far, [contract.check_normalisation]),
+    "PixelRNN, not moved down": (pixelrnn_not_moved_down, [contract.check_normalisation]),
+    "one-way decoder": (
+        lambda: decoded_by(OneWayDecoder, ar.PixelRNN((1, 3, 3), kind="diagonal", channels=6)),
+        [contract.check_cached_equals_naive],
+    ),
+    "spent decoder": (
+        lambda: decoded_by(SpentDecoder, ar.PixelRNN((3, 3, 2), channels=6)),
+        [contract.check_cached_equals_naive],
+    ),
     "late decoder": (
         lambda: decoded_by(LateDecoder, ar.FVSBN((5,))),
         [contract.check_cached_equals_naive, contract.check_samples_follow],
@@ -145,7 +198,15 @@ def test_the_suite_notices(name: str) -> None:
 
 @pytest.mark.parametrize(
     "build",
-    [fvsbn_mask_off_by_one, made_mask_off_by_one, one_wrong_mask_entry, half_another_ordering],
+    [
+        fvsbn_mask_off_by_one,
+        made_mask_off_by_one,
+        one_wrong_mask_entry,
+        half_another_ordering,
+        pixelrnn_mask_b_first,
+        pixelrnn_channel_too_far,
+        pixelrnn_not_moved_down,
+    ],
 )
 def test_causality_names_the_leak(build: Callable[[], ar.AutoregressiveModel]) -> None:
     model = build()

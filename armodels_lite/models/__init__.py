@@ -9,6 +9,7 @@ from .fvsbn import FVSBN
 from .histogram import Histogram
 from .made import MADE
 from .nade import NADE
+from .pixelrnn import PixelRNN
 from .rnn import RNN
 from .tables import IndependentBernoulli
 
@@ -24,4 +25,5 @@ __all__ = [
     "IndependentBernoulli",
     "LinearAR",
     "OrderEnsemble",
+    "PixelRNN",
 ]
