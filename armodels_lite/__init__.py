@@ -19,7 +19,12 @@ from .conditionals import (
 from .data import load, stored_results
 from .density import DensityModel
 from .filters import top_k, top_p
-from .inspection import dependencies, receptive_field, total_probability
+from .inspection import (
+    dependencies,
+    receptive_field,
+    state_jacobian_norms,
+    total_probability,
+)
 from .models import (
     FVSBN,
     MADE,
@@ -73,6 +78,7 @@ __all__ = [
     "load",
     "load_pretrained",
     "receptive_field",
+    "state_jacobian_norms",
     "stored_results",
     "top_k",
     "top_p",
