@@ -56,6 +56,8 @@ MADE_LARGE = {**LARGE, "epochs": 16, "learning_rate": 5e-3, "warmup": 300, "weig
 SMALL = {"epochs": 30, "schedule": "cosine"}
 # Gradients of recurrent networks can be very long for a step: they are clipped.
 TEXT = {"schedule": "cosine", "warmup": 200, "clip": 1.0, "ema": 0.999}
+CHORALES = {"transposed": True}
+MUSIC = {**SMALL, "epochs": 40, "batch_size": 16, "learning_rate": 1e-2, "clip": 1.0}
 MADE_SMALL = {**SMALL, "epochs": 60, "learning_rate": 1e-2, "weight_decay": 0.3}
 
 _LISTED = (
@@ -164,6 +166,34 @@ _LISTED = (
         training={**TEXT, "epochs": 14, "batch_size": 16, "learning_rate": 8e-3},
         published="1.4697 nats per character on valid and test together, windows of 256 (nanoGPT, a Transformer of "
         "10.7 million weights; A. Karpathy 2022)",
+    ),
+    Recipe(
+        name="names_gru",
+        about="GRU with 192 units over the letters of first names",
+        data="names",
+        model=lambda: RNN(
+            (16,), hidden=192, cell="gru", dropout=0.3, conditional=Categorical(27), end=0
+        ),
+        training={**TEXT, "epochs": 20, "batch_size": 128, "learning_rate": 1e-2},
+    ),
+    Recipe(
+        name="jsb_chorales_gru",
+        about="GRU with 150 units over the 88 keys of chorales, linear links within a step",
+        data="jsb_chorales",
+        options=CHORALES,
+        # Trained on windows of 32 quarter notes; the longest chorale has 160.
+        model=lambda: RNN((160, 88), hidden=150, cell="gru", dropout=0.2, links=True),
+        training=MUSIC,
+        published="5.56 nats per step (RNN-NADE; Boulanger-Lewandowski, Bengio, Vincent 2012)",
+    ),
+    Recipe(
+        name="jsb_chorales_gru_independent",
+        about="GRU as above, the keys of a step independent of one another given the past",
+        data="jsb_chorales",
+        options=CHORALES,
+        model=lambda: RNN((160, 88), hidden=150, cell="gru", dropout=0.1),
+        training=MUSIC,
+        published="8.43 nats per step (GRU with independent keys; Bai, Kolter, Koltun 2018)",
     ),
 )
 

@@ -44,6 +44,13 @@ def test_digits_are_binary_by_default():
     assert "8x8" in digits.description and digits.licence == "CC BY 4.0"
 
 
+def test_flat_digits_are_the_same_pixels_in_a_row():
+    for levels in (2, 17):
+        images, rows = (data.load("digits", levels=levels, flat=flat) for flat in (False, True))
+        assert rows.event_shape == (64,) and torch.equal(rows.test.x, images.test.x.flatten(1))
+        assert torch.equal(rows.test.y, images.test.y)
+
+
 def test_digits_grey_levels_are_what_the_binary_ones_are_made_from():
     grey, binary = data.load("digits", levels=17), data.load("digits")
     assert (
@@ -131,7 +138,8 @@ def test_split_is_indexable_and_iterable():
     ("name", "options", "message"),
     [
         ("digit", {}, "unknown data set 'digit'; known: digits, mnist"),
-        ("digits", {"level": 17}, "no option 'level'; accepted: levels"),
+        ("digits", {"level": 17}, "no option 'level'; accepted: levels, flat"),
+        ("digits", {"flat": 1}, "no flat=1; accepted: False, True"),
         ("binarized_mnist", {"levels": 2}, "no option 'levels'; accepted: labels"),
         ("binarized_mnist", {"labels": 1}, "no labels=1; accepted: False, True"),
         ("breast_cancer", {"levels": 2}, "accepted: none"),

@@ -23,21 +23,27 @@ PARTS = ("train", "valid", "test")
 # ---- digits ------------------------------------------------------------------------------------------------
 
 
-def _load_digits(entry: DataSet, levels: int = 2) -> Data:
-    """x: (N, 1, 8, 8), float32 0/1 for levels=2, int64 grey levels 0 to 16 for levels=17; y: (N,) int64."""
+def _load_digits(entry: DataSet, levels: int = 2, flat: bool = False) -> Data:
+    """x: (N, 1, 8, 8), float32 0/1 for levels=2, int64 grey levels 0 to 16 for levels=17; y: (N,) int64.
+
+    With flat=True x is (N, 64), the pixels row by row, for models of sequences.
+    """
     accept(entry, "levels", levels, (2, 17))
+    if not isinstance(flat, bool):
+        raise ValueError(f"the data set {entry.name!r} has no flat={flat!r}; accepted: False, True")
+    shape = (64,) if flat else (1, 8, 8)
     from sklearn.datasets import load_digits
 
     raw = load_digits()
     as_published(
         raw.images, "51aa641716dc54df7cda17ac1b9bc24c2e97846b98914a2d56b3a0de2b4b2e53", entry
     )
-    images = torch.from_numpy(raw.images).unsqueeze(1)
+    images = torch.from_numpy(raw.images).reshape(-1, *shape)
     x = (images >= 8).float() if levels == 2 else images.long()
     return Data(
         **entry.about(),
         **committed_split(entry, x, torch.from_numpy(raw.target).long()),
-        event_shape=(1, 8, 8),
+        event_shape=shape,
         levels=levels,
         class_names=CLASS_NAMES,
     )
