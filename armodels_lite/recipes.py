@@ -157,6 +157,21 @@ _LISTED = (
         training=MADE_SMALL,
     ),
     Recipe(
+        name="digits_lstm",
+        about="LSTM with 128 units, the pixels row by row, told the place of each",
+        data="digits",
+        options={"flat": True},
+        model=lambda: RNN((64,), hidden=128, position=True, dropout=0.2),
+        training={
+            **SMALL,
+            "epochs": 40,
+            "batch_size": 32,
+            "learning_rate": 2e-2,
+            "weight_decay": 0.1,
+            "clip": 1.0,
+        },
+    ),
+    Recipe(
         name="tiny_shakespeare_lstm",
         about="LSTM with 512 units over characters",
         data="tiny_shakespeare",
