@@ -155,11 +155,22 @@ def test_activations_keep_their_scale_with_depth(depth: int) -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("name", ["FVSBN", "NADE", "MADE"])
-@pytest.mark.parametrize("kind", ["bernoulli", "categorical-class", "logistic", "gaussian"])
-def test_on_a_gpu(name: str, kind: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            f"{model}-{kind}"
+            for model in ("FVSBN", "NADE", "MADE")
+            for kind in ("bernoulli", "categorical-class", "logistic", "gaussian")
+        ),
+        *(f"RNN-{label}" for label in ("lstm-bernoulli", "gru-class", "rnn-gaussian", "end-class")),
+        "RNN-vectors-everything",
+        *(f"PixelRNN-{kind}-rgb-categorical-class" for kind in ("row", "diagonal")),
+    ],
+)
+def test_on_a_gpu(name: str) -> None:
     """Probabilities, draws and measurements on CUDA are those of the CPU."""
-    (case,) = [case for case in CASES if case.name == f"{name}-{kind}"]
+    (case,) = [case for case in CASES if case.name == name]
     model = case.build()
     x, context, noise = contract.events(model), contract.contexts(model), contract.noise(model)
     expected = model.log_prob(x, context), model.sample(noise=noise, context=context)

@@ -115,6 +115,7 @@ def count_words(frame: SkewFrame) -> str:
 
 
 def layer_words(kind: str) -> str:
+    """What another layer, or the other direction, adds to what a pixel sees."""
     if kind == ROW:
         return (
             "What is seen widens by one column on each side with every row further up. Depth does not close the gap: a "

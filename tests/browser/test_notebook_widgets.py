@@ -20,6 +20,7 @@ WIDGETS = {
     "05_autoregressive_models.ipynb": 2,
     "07_nade.ipynb": 2,
     "09_made.ipynb": 1,
+    "10_recurrent_networks.ipynb": 4,
 }
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
