@@ -65,6 +65,28 @@ class RNNDecoder(Decoder):
         ) and model.num_classes is None
         return weight[:size] + cell.b_ih if self._is_table else weight[:size]
 
+    def draw_rest(self, noise: Tensor) -> None:
+        """As `Decoder.draw_rest`. Symbols from one layer with nothing besides have a loop of their own.
+
+        It does the same operations on the same numbers; what it saves, a third for a single text, is Python's share.
+        """
+        model = self.model
+        plain = self._is_table and model.layers == 1 and model.query is None and model.end is None
+        if not plain:
+            super().draw_rest(noise)
+            return
+        draw, step = model.conditional.draw, self._cells[0].step
+        table, read, bias = self._inputs, self._read, self._read_bias
+        values, u = self.x.unbind(1), noise.T.contiguous().unbind(0)
+        with torch.inference_mode():
+            out, h, c = self._out, self._h[0], self._c[0] if self._c else None
+            for position in self._positions[self.t :]:
+                x_t = draw(out, u[position])
+                values[position].copy_(x_t)
+                h, c = step(table.index_select(0, x_t), h, c)
+                out = torch.addmm(bias, h, read)
+        self.t, self._out, self._h, self._c = model.steps, out, [h], [] if c is None else [c]
+
     # -- what the base asks --------------------------------------------------------------------------------------
 
     def _params(self) -> Tensor:
@@ -158,8 +180,8 @@ class RNNDecoder(Decoder):
 class _Cell:
     """One layer's weights, copied and laid out for single steps: w_ih (inputs, gates), w_hh (hidden, gates).
 
-    For "rnn" and "lstm" both biases are in b_ih. The LSTM's gates are put into the order input, forget, output, cell,
-    so that one sigmoid serves three of them. The GRU's second bias stays apart: its reset gate acts on it.
+    Both biases are in b_ih, but for the part of the GRU's second one on which its reset gate acts: b_new. The LSTM's
+    gates are put into the order input, forget, output, cell, so that one sigmoid serves three of them.
     """
 
     def __init__(self, model: RNN, layer: int) -> None:
@@ -174,8 +196,12 @@ class _Cell:
             i, f, g, o = torch.arange(4 * model.hidden, device=w_ih.device).chunk(4)
             order = torch.cat([i, f, o, g])
             w_ih, w_hh, b_ih, b_hh = w_ih[:, order], w_hh[:, order], b_ih[order], b_hh[order]
-        self.w_ih, self.w_hh = w_ih.contiguous(), w_hh.contiguous()
-        self.b_ih, self.b_hh = (b_ih.clone(), b_hh) if model.kind == "gru" else (b_ih + b_hh, None)
+        if model.kind == "gru":
+            two = 2 * model.hidden  # reset and update; then new
+            self.w_gates, self.w_new = w_hh[:, :two].contiguous(), w_hh[:, two:].contiguous()
+            self.b_new = b_hh[two:].clone()
+            b_hh = torch.cat([b_hh[:two], torch.zeros_like(self.b_new)])
+        self.w_ih, self.w_hh, self.b_ih = w_ih.contiguous(), w_hh.contiguous(), b_ih + b_hh
         self.step = {"rnn": self._rnn, "gru": self._gru, "lstm": self._lstm}[model.kind]
 
     def __call__(self, gates: Tensor, h: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -186,9 +212,10 @@ class _Cell:
         return torch.addmm(gates, h, self.w_hh).tanh_(), None
 
     def _gru(self, gates: Tensor, h: Tensor, c: None) -> tuple[Tensor, None]:
-        recurrent, two = torch.addmm(self.b_hh, h, self.w_hh), 2 * self.hidden
-        reset, update = (gates[:, :two] + recurrent[:, :two]).sigmoid_().chunk(2, 1)
-        new = torch.addcmul(gates[:, two:], reset, recurrent[:, two:]).tanh_()
+        two = 2 * self.hidden
+        reset, update = torch.addmm(gates[:, :two], h, self.w_gates).sigmoid_().chunk(2, 1)
+        recurrent = torch.addmm(self.b_new, h, self.w_new)
+        new = torch.addcmul(gates[:, two:], reset, recurrent).tanh_()
         return torch.lerp(new, h, update), None
 
     def _lstm(self, gates: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
