@@ -64,7 +64,10 @@ class Conditional:
         raise NotImplementedError
 
     def draw(self, params: Tensor, u: Tensor) -> Tensor:
-        """`distribution(params).draw(u)`; where it pays, without making the distribution, for inner loops."""
+        """`distribution(params).draw(u)`; where it pays, without making the distribution, for inner loops.
+
+        A kind derived from one that does so overrides both or neither.
+        """
         return self.distribution(params).draw(u)
 
     def initial_params(self) -> Tensor:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from .base import eval_mode
 from .distributions import Distribution
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ class Decoder:
     """The state of n sequences after t variables: asks for the next conditional, takes the next value.
 
     A cached decoder implements `_params` (the parameters of step t) and `_observed` (what to remember of the value
-    just written), and `_restart` if it can catch up with t given values faster than step by step.
+    just written), and `_restart` if it can catch up with t given values faster than step by step. Whatever mode the
+    model is in, these compute as in eval mode: without dropout.
 
     Attributes:
         t: number of variables observed so far, 0 to T.
@@ -67,14 +69,10 @@ class Decoder:
         The same values as step by step, sooner: no distribution is made, and nothing is kept for gradients. For a
         decoder that nobody looks into afterwards.
         """
-        draw = self.model.conditional.draw
-        values, u = self.x.unbind(1), noise.T.contiguous().unbind(0)
+        draw, u = self.model.conditional.draw, noise.T.contiguous().unbind(0)
         with torch.inference_mode():
             for position in self._positions[self.t :]:
-                x_t = draw(self._params(), u[position])
-                values[position].copy_(x_t)
-                self.t += 1
-                self._observed(x_t)
+                self.step(draw(self._params(), u[position]).to(self.x.dtype))
 
     def prefill(self, x: Tensor, t: int) -> None:
         """Start again with the first t variables, in drawing order, taken from x (n, *event_shape)."""
@@ -144,7 +142,9 @@ class NaiveDecoder(Decoder):
     """Remembers nothing and runs the whole model at every step: slow, and the reference for every other decoder."""
 
     def _params(self) -> Tensor:
-        params = self.model.params(self.x.view(self.n, *self.model.event_shape), self.context)
+        # Not in the inference mode of `draw_rest`: what the model makes here and keeps must serve training too.
+        with eval_mode(self.model), torch.inference_mode(False), torch.no_grad():
+            params = self.model.params(self.x.view(self.n, *self.model.event_shape), self.context)
         return params.flatten(1, -2)[:, self._positions[self.t]]
 
     def _restart(self, values: Tensor, t: int) -> None:

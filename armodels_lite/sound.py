@@ -24,10 +24,8 @@ __all__ = ["RATE", "Player", "frequency", "note_name", "player", "synthesise", "
 RATE = 8000  # samples a second: four harmonics of every note up to B5 lie below half of it
 PARTIALS = (1.0, 0.5, 0.25, 0.12)  # amplitudes of a tone's harmonics, the fundamental first
 ATTACK, RELEASE = 0.015, 0.05  # seconds in which a note swells and fades
-HELD, DECAY = (
-    0.4,
-    0.6,
-)  # a held note falls to this share of its start, most of the way in this many seconds
+HELD = 0.4  # the share of its start that a held note falls to,
+DECAY = 0.6  # most of the way in this many seconds
 PEAK = 0.9  # magnitude of the loudest sample of a piece
 NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 LOWEST_RATE, HIGHEST_RATE = 3000, 192_000  # what browsers play

@@ -74,7 +74,10 @@ class Vocabulary:
         Raises:
             ValueError: there is no END symbol; a text is too long (it is named), has an unknown symbol, or holds
                 END itself.
+            TypeError: texts is one str, not a list of them.
         """
+        if isinstance(texts, str):
+            raise TypeError(f"texts must be a list of str, got one str: {texts!r}")
         if self.end is None:
             raise ValueError(
                 "texts of different lengths need an END symbol: Vocabulary(symbols, end=...)"

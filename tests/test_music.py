@@ -47,6 +47,8 @@ def test_what_no_piano_has_is_named(voices, lowest, message):
         as_keys(torch.tensor(voices), lowest)
     with pytest.raises(TypeError, match=r"int64, got torch\.float32"):
         as_keys(torch.tensor(voices).float(), lowest)
+    with pytest.raises(TypeError, match="tensor of int64, got list"):
+        as_keys(voices, lowest)
 
 
 # ---- windows, steps, levels --------------------------------------------------------------------------------

@@ -149,6 +149,19 @@ def test_a_long_prefix_is_caught_up_with_in_one_pass() -> None:
     torch.testing.assert_close(ahead.distribution().params, stepped.distribution().params)
 
 
+@pytest.mark.parametrize("shape", [(6,), (3, 2)])
+def test_no_sequences_move_like_any_number(shape: tuple[int, ...]) -> None:
+    model = sequence_model(event_shape=shape)
+    decoder = model.decoder(0)
+    decoder.prefill(torch.zeros(0, *shape, dtype=torch.int64), 5)
+    assert decoder.distribution().params.shape == (0, 4)
+    decoder.rewind(3)
+    assert decoder.t == 3 and model.log_prob(torch.zeros(2, 0, *shape[1:]).long()).tolist() == [
+        0,
+        0,
+    ]
+
+
 # -- learning --------------------------------------------------------------------------------------------------------
 
 
@@ -177,6 +190,18 @@ def test_dropout_works_in_training_only() -> None:
     assert torch.equal(model.params(x), model.params(x))
     model.train()
     assert not torch.equal(model.params(x), model.params(x))
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_a_decoder_has_no_dropout_whatever_the_mode(cache: bool) -> None:
+    model = sequence_model(dropout=0.5, layers=2)
+    x = contract.events(model)
+    expected = model.params(x)[:, 4]
+    model.train()
+    decoder = model.decoder(len(x), cache=cache)
+    decoder.prefill(x, 4)
+    torch.testing.assert_close(decoder.distribution().params, expected)
+    assert model.training and model.cell.training
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
@@ -212,6 +237,7 @@ def test_forget_gates_start_open() -> None:
         ({"end": 1, "ordering": "reverse"}, "must be 'raster'"),
         ({"end": 1, "conditional": ar.Bernoulli()}, "Categorical"),
         ({"end": 1, "event_shape": (3, 2)}, r"events \(T,\)"),
+        ({"links": True}, r"links .* need events \(T, V\), got \(6,\)"),
     ],
 )
 def test_refused(arguments: dict, message: str) -> None:

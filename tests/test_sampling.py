@@ -127,6 +127,69 @@ def test_n_must_agree_with_noise(dice: ar.AutoregressiveModel, n) -> None:
     assert dice.sample(1, noise=torch.full((1, 4), 0.5)).shape == (1, 4)
 
 
+class Counter(ar.AutoregressiveModel):
+    """p(x_t = 1) grows with the number of ones before; what it sums with is made when first needed, and kept."""
+
+    def __init__(self, event_shape: tuple[int, ...]) -> None:
+        super().__init__(event_shape)
+        self.slope = torch.nn.Parameter(torch.tensor(0.5))
+        self.earlier = None
+
+    def params(self, x: torch.Tensor, context: torch.Tensor | None = None) -> torch.Tensor:
+        if self.earlier is None:
+            self.earlier = torch.ones(x.shape[1], x.shape[1], dtype=x.dtype).triu(1)
+        return (self.slope * (x @ self.earlier)).unsqueeze(-1)
+
+
+class CounterDecoder(ar.Decoder):
+    """One of one's own, which also lists the values that it is given."""
+
+    state = ("x", "ones")
+
+    def _start(self) -> None:
+        self.ones, self.seen = torch.zeros(self.n, dtype=self.x.dtype), []
+
+    def step(self, x_t: torch.Tensor) -> None:
+        self.seen.append(x_t)
+        super().step(x_t)
+
+    def _params(self) -> torch.Tensor:
+        return (self.model.slope * self.ones).unsqueeze(-1)
+
+    def _observed(self, x_t: torch.Tensor) -> None:
+        assert x_t.dtype == self.x.dtype
+        self.ones = self.ones + x_t
+
+
+def test_a_model_that_keeps_a_tensor_trains_after_sampling() -> None:
+    """Nothing that sampling leaves behind is a tensor of inference mode, with which nothing can be trained."""
+    model = Counter((4,))
+    drawn = model.sample(3)
+    assert not drawn.is_inference() and not model.earlier.is_inference()
+    model.loss(drawn).backward()
+    with torch.inference_mode():
+        model.sample(3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_sample_takes_the_steps_of_ones_own_decoder(
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
+) -> None:
+    """`step` is called for every variable, with values of the model's dtype, as `sample_steps` does."""
+    decoders = []
+
+    def cached_decoder(model: Counter, n: int, context: torch.Tensor | None) -> ar.Decoder:
+        decoders.append(CounterDecoder(model, n, context))
+        return decoders[-1]
+
+    monkeypatch.setattr(Counter, "cached_decoder", cached_decoder)
+    model, noise = Counter((5,)).to(dtype), uniform_noise((30, 5))
+    drawn = model.sample(noise=noise)
+    *_, last = model.sample_steps(noise=noise)
+    assert torch.equal(drawn, last.x) and drawn.dtype == dtype
+    assert torch.equal(torch.stack(decoders[0].seen, 1), drawn)
+
+
 # -- temperature and filters ----------------------------------------------------------------------------------------
 
 

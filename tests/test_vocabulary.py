@@ -62,6 +62,7 @@ def test_what_follows_the_first_end_is_not_read_and_a_text_may_lack_an_end():
         (lambda: ENDED.encode_all(["a.b"], 4), ValueError, r"'a\.b' holds '\.', the END"),
         (lambda: ENDED.prompt("ab.", 1, 5), ValueError, "the END symbol, which may only follow"),
         (lambda: ENDED.prompt("abab", 1, 3), ValueError, "'abab' has 4 symbols, more than .* 3"),
+        (lambda: ENDED.encode_all("ab", 5), TypeError, "a list of str, got one str: 'ab'"),
         (lambda: ENDED.decode(torch.zeros(3)), TypeError, r"integers, got torch\.float32"),
         (lambda: ENDED.decode(torch.ones(3) > 0), TypeError, r"integers, got torch\.bool"),
         (lambda: ENDED.decode([0, 1]), TypeError, "integers, got list"),

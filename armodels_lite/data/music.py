@@ -29,15 +29,16 @@ def as_keys(voices: Tensor, lowest: int) -> Tensor:
         (..., 88) float32, 1 where a key is down; key k has the MIDI pitch 21 + k. Two voices on one note are one key.
 
     Raises:
-        TypeError: voices are not int64.
+        TypeError: voices are no tensor of int64.
         ValueError: a level below 0, or a pitch outside 21 to 108.
 
     >>> keys = as_keys(torch.tensor([[25, 17, 13, 0]]), lowest=48)
     >>> keys.shape, (keys[0].nonzero().flatten() + 21).tolist()
     (torch.Size([1, 88]), [60, 64, 72])
     """
-    if voices.dtype != torch.int64:
-        raise TypeError(f"voices must be int64, got {voices.dtype}")
+    if not isinstance(voices, Tensor) or voices.dtype != torch.int64:
+        kind = voices.dtype if isinstance(voices, Tensor) else type(voices).__name__
+        raise TypeError(f"voices must be a tensor of int64, got {kind}")
     sounding, key = voices > 0, voices + (lowest - 1 - LOWEST_KEY)
     wrong = (voices < 0) | (sounding & ((key < 0) | (key >= KEYS)))
     if wrong.any():
@@ -49,7 +50,7 @@ def as_keys(voices: Tensor, lowest: int) -> Tensor:
             else f"levels must be at least 0 (a rest), got {level}"
         )
     # Rests go into one column too many, which is cut off.
-    keys = torch.zeros(*voices.shape[:-1], KEYS + 1)
+    keys = torch.zeros(*voices.shape[:-1], KEYS + 1, device=voices.device)
     return keys.scatter_(-1, key.where(sounding, torch.tensor(KEYS)), 1.0)[..., :KEYS].contiguous()
 
 
@@ -109,7 +110,7 @@ def _ending_on_c(pitches: Tensor) -> Tensor:
 
 
 def _range(pitches: dict[str, list[Tensor]]) -> tuple[int, int]:
-    """The lowest and the highest pitch of all parts: an alphabet that does not depend on the options."""
+    """The lowest and the highest pitch of all parts: an alphabet that does not depend on `step` and `window`."""
     every = torch.cat([piece.flatten() for part in PARTS for piece in pitches[part]])
     sounding = every[every >= 0]
     return int(sounding.min()), int(sounding.max())

@@ -208,6 +208,10 @@ class RNN(AutoregressiveModel):
 
     def _make_links(self) -> MaskedLinear:
         """From the features of a step to its own parameters, strictly from earlier to later variables."""
+        if len(self.event_shape) == 1:
+            raise ValueError(
+                f"links are within a step, so they need events (T, V), got {self.event_shape}"
+            )
         inputs, outputs = self.conditional.num_features, self.conditional.num_params
         earlier = torch.ones(self.width, self.width, dtype=torch.bool).tril(-1)
         mask = earlier.repeat_interleave(outputs, 0).repeat_interleave(inputs, 1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ..base import eval_mode
 from ..decoder import Decoder
 
 if TYPE_CHECKING:
@@ -163,14 +164,16 @@ class RNNDecoder(Decoder):
         model = self.model
         if model.end is not None:
             self._ended = (values == model.end).any(1)
-        features = model.conditional.features(values, model.dtype).view(self.n, whole, -1)
+        features = model.conditional.features(values, model.dtype)
+        features = features.view(self.n, whole, model.width * self._features)
         start = torch.stack(self._h)
         inputs = model.cell_inputs(features, self.context)
-        if self._c:
-            states, (h, c) = model.cell(inputs, (start, torch.stack(self._c)))
-            self._c = list(c)
-        else:
-            states, h = model.cell(inputs, start)
+        with eval_mode(model.cell):  # single steps have no dropout either
+            if self._c:
+                states, (h, c) = model.cell(inputs, (start, torch.stack(self._c)))
+                self._c = list(c)
+            else:
+                states, h = model.cell(inputs, start)
         self._h = list(h)
         if model.query is not None:
             self._past[:, 1 : whole + 1] = states
@@ -178,7 +181,7 @@ class RNNDecoder(Decoder):
 
 
 class _Cell:
-    """One layer's weights, copied and laid out for single steps: w_ih (inputs, gates), w_hh (hidden, gates).
+    """One layer's weights, laid out for single steps: w_ih (inputs, gates), w_hh (hidden, gates).
 
     Both biases are in b_ih, but for the part of the GRU's second one on which its reset gate acts: b_new. The LSTM's
     gates are put into the order input, forget, output, cell, so that one sigmoid serves three of them.
