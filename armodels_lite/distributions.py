@@ -51,13 +51,22 @@ def draw_bit(logits: Tensor, u: Tensor) -> Tensor:
 
 def draw_level(logits: Tensor, u: Tensor) -> Tensor:
     """The smallest level k with u < cdf(k), int64 (...); logits (..., K), u (...) or one that broadcasts."""
+    u = u.unsqueeze(-1)
+    if u.shape[:-1] == logits.shape[:-1] and u.dtype == logits.dtype:
+        return search_level(logits, u.contiguous()).squeeze(-1)
+    return (u >= _cdf(logits)).sum(-1)
+
+
+def search_level(logits: Tensor, u: Tensor) -> Tensor:
+    """`draw_level` by one search instead of K comparisons: logits (..., K), u (..., 1) contiguous and of one dtype."""
+    return torch.searchsorted(_cdf(logits), u, right=True)
+
+
+def _cdf(logits: Tensor) -> Tensor:
+    """The distribution function (..., K) of levels with these logits."""
     cdf = logits.softmax(-1).cumsum(-1)
     # Rounding can leave the last entry below 1; dividing makes it 1, so every u finds a level that has mass.
-    cdf = cdf / cdf[..., -1:]
-    u = u.unsqueeze(-1)
-    if u.shape[:-1] == cdf.shape[:-1] and u.dtype == cdf.dtype:  # one search, not K comparisons
-        return torch.searchsorted(cdf, u.contiguous(), right=True).squeeze(-1)
-    return (u >= cdf).sum(-1)
+    return cdf / cdf[..., -1:]
 
 
 class Distribution(torch.distributions.Distribution):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..base import eval_mode
 from ..decoder import Decoder
+from ..distributions import search_level
 
 if TYPE_CHECKING:
     from .rnn import RNN
@@ -73,19 +74,21 @@ class RNNDecoder(Decoder):
         """
         model = self.model
         plain = self._is_table and model.layers == 1 and model.query is None and model.end is None
-        if not plain:
+        if not plain or noise.dtype != self._out.dtype:
             super().draw_rest(noise)
             return
-        draw, step = model.conditional.draw, self._cells[0].step
-        table, read, bias = self._inputs, self._read, self._read_bias
-        values, u = self.x.unbind(1), noise.T.contiguous().unbind(0)
+        step, table, read, bias = self._cells[0].step, self._inputs, self._read, self._read_bias
+        todo = self._positions[self.t :]
+        u, drawn = noise.T.unsqueeze(2).contiguous().unbind(0), []
         with torch.inference_mode():
             out, h, c = self._out, self._h[0], self._c[0] if self._c else None
-            for position in self._positions[self.t :]:
-                x_t = draw(out, u[position])
-                values[position].copy_(x_t)
-                h, c = step(table.index_select(0, x_t), h, c)
+            for position in todo:
+                x_t = search_level(out, u[position])
+                drawn.append(x_t)
+                h, c = step(torch.embedding(table, x_t.view(-1)), h, c)
                 out = torch.addmm(bias, h, read)
+            if drawn:
+                self.x[:, todo] = torch.cat(drawn, 1)
         self.t, self._out, self._h, self._c = model.steps, out, [h], [] if c is None else [c]
 
     # -- what the base asks --------------------------------------------------------------------------------------
