@@ -118,7 +118,7 @@ _LISTED = (
             "learning_rate": 5e-3,
             "warmup": 300,
         },
-        published="80.75 nats (one Diagonal BiLSTM, h = 32), 79.20 (seven of them; van den Oord, Kalchbrenner, "
+        published="80.75 nats (one Diagonal BiLSTM, h = 32), 79.20 (seven, h = 16; van den Oord, Kalchbrenner, "
         "Kavukcuoglu 2016)",
     ),
     Recipe(

@@ -57,8 +57,9 @@ class RNN(AutoregressiveModel):
         conditional, num_classes: see `AutoregressiveModel`. A class has its own initial state and joins the input.
         ordering: "raster" (forwards) or "reverse" (the steps backwards; then no prefixes).
 
-    Differs from the papers: initial states are learnt; forget gates start with a bias of 1 more; there are two biases
-    for each gate, as in torch.nn; the GRU's reset gate acts after the matrix product, as there.
+    Differs from the papers: initial states are learnt; Elman's units were logistic; forget gates start with a bias of
+    1 more; there are two biases for each gate, as in torch.nn; the GRU's reset gate acts after the matrix product, as
+    there.
 
     Raises:
         ValueError: for sizes, names or combinations other than these; the message says what is accepted.

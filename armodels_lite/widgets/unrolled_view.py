@@ -152,11 +152,12 @@ def _draw_state(drawing: Drawing, chain: _Chain, t: int) -> None:
 
 
 def _draw_arrows(drawing: Drawing, chain: _Chain, t: int) -> None:
-    """W_hy up to the prediction, W_xh up from the input, W_hh to the next state."""
+    """W_hy up to the prediction, W_hh to the next state, and W_xh from the input onto that way, not into this state."""
     frame, x = chain.frame, chain.place(t)
+    between = (x + chain.spacing / 2, chain.middle + 4)
     paths = {
         "hy": ((x, STATE - 3.0), (x, LETTERS + 8.0), t < frame.predicted),
-        "xh": ((x, chain.input - RADIUS - 2), (x, chain.bottom + 3), t + 1 < frame.known),
+        "xh": ((x + RADIUS + 1, chain.input - 5), between, t + 1 < frame.known),
         "hh": ((x + chain.box / 2 + 2, chain.middle), None, t + 1 < frame.known),
     }
     for part, (start, end, known) in paths.items():
@@ -184,8 +185,9 @@ def _name_arrow(
             middle = (start[0] + end[0]) / 2 - 2
             drawing.text(middle, start[1] - 7, name, size=10, colour=colour)
     elif chain.spacing > 60:
-        y = (start[1] + end[1]) / 2 + 4
-        drawing.text(start[0] + 7, y, name, anchor="start", size=10, colour=colour)
+        # Beside the middle: of the upright arrow, or below the slanting one.
+        x, y = (start[0] + end[0]) / 2 + 7, (start[1] + end[1]) / 2 + (4 if part == "hy" else 11)
+        drawing.text(x, y, name, anchor="start", size=10, colour=colour)
 
 
 def _draw_arrow(drawing: Drawing, start: Point, end: Point, colour: str, width: float) -> None:
