@@ -12,6 +12,7 @@ from typing import Any
 import ipywidgets
 
 from .chart_stepper import ChartStepper
+from .dropdowns import dropdown
 from .gradient_state import (
     BIASES,
     INPUTS,
@@ -97,7 +98,7 @@ class GradientReach(ChartStepper):
     def _make_controls(self) -> dict[str, ipywidgets.Widget]:
         first = self._first
         return {
-            "matrix": _dropdown("W_hh", "The tanh RNN's recurrent matrix", MATRICES, first.matrix),
+            "matrix": dropdown("W_hh", "The tanh RNN's recurrent matrix", MATRICES, first.matrix),
             "radius": _slider(
                 "radius", "Spectral radius of the tanh RNN's W_hh", RADII, 0.05, first.radius
             ),
@@ -115,7 +116,7 @@ class GradientReach(ChartStepper):
                 0.5,
                 first.gate_bias,
             ),
-            "units": _dropdown("units", "Units of each cell", UNITS, first.units),
+            "units": dropdown("units", "Units of each cell", UNITS, first.units),
         }
 
     def _setter(self, name: str) -> Callable[[Any], None]:
@@ -194,16 +195,3 @@ def _shown(control: ipywidgets.Widget, value: Any) -> Any:
     if not isinstance(control, ipywidgets.FloatSlider):
         return value
     return round(control.min + control.step * round((value - control.min) / control.step), 6)
-
-
-def _dropdown(
-    name: str, tooltip: str, options: Sequence[Any], value: object
-) -> ipywidgets.Dropdown:
-    return ipywidgets.Dropdown(
-        options=options,
-        value=value,
-        description=name,
-        tooltip=tooltip,
-        style={"description_width": "initial"},
-        layout={"width": "max-content"},
-    )

@@ -13,6 +13,7 @@ import ipywidgets
 
 from ..orderings import make_ordering
 from .chart_stepper import ChartStepper
+from .dropdowns import dropdown
 from .mask_state import MaskFrame, MaskNetwork, Move, like, walk
 from .mask_view import COMPACT, graph_drawing, masks_drawing, product_drawing
 from .mask_words import DEGREE, caption, order_words, readout, remark, sentence
@@ -109,25 +110,25 @@ class MaskStepper(ChartStepper):
     def _make_controls(self) -> None:
         network = self.network
         sizes = sorted({*SIZES, network.hidden}, key=lambda size: (len(size), size))
-        self._variables = _dropdown(
+        self._variables = dropdown(
             "variables", "How many variables there are", range(2, 7), network.variables
         )
-        self._hidden = _dropdown(
+        self._hidden = dropdown(
             "hidden units",
             "Units of the hidden layer, or of both",
             [(", ".join(map(str, size)), size) for size in sizes],
             network.hidden,
         )
-        self._order = _dropdown(
+        self._order = dropdown(
             "order", "In which order the variables are drawn", self._orders(), network.ordering
         )
-        self._seed = _dropdown(
+        self._seed = dropdown(
             "hidden degrees",
             "Given, spread evenly, or drawn at random from a seed",
             self._seeds(),
             self._first_seed(),
         )
-        self._output = _dropdown(
+        self._output = dropdown(
             "paths to",
             "Whose paths are followed, of one output layer by layer",
             self._outputs(),
@@ -290,19 +291,6 @@ class MaskStepper(ChartStepper):
 def _many(network: MaskNetwork) -> bool:
     """Whether there are too many entries to decide one a step."""
     return sum(mask.size for mask in network.masks) > MANY
-
-
-def _dropdown(
-    name: str, tooltip: str, options: Sequence[Any], value: object
-) -> ipywidgets.Dropdown:
-    return ipywidgets.Dropdown(
-        options=options,
-        value=value,
-        description=name,
-        tooltip=tooltip,
-        style={"description_width": "initial"},
-        layout={"width": "max-content"},
-    )
 
 
 def _offer(dropdown: ipywidgets.Dropdown, options: Sequence[tuple[str, Any]], other: Any) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..density import DensityModel
 from ..distributions import uniform_noise
 
-__all__ = ["as_batch_of_one", "next_seed", "seeded_noise"]
+__all__ = ["as_batch_of_one", "context_of_one", "next_seed", "seeded_noise"]
 
 SEEDS = 2**64
 
@@ -48,3 +48,15 @@ def as_batch_of_one(name: str, x: Tensor, shape: Sequence[int]) -> Tensor:
             f"{name} for one event has shape {(1, *shape)} or {tuple(shape)}, got {tuple(x.shape)}"
         )
     return x.reshape(1, *shape)
+
+
+def context_of_one(model: DensityModel, context: int | Tensor | None) -> Tensor | None:
+    """The context of one event as a batch: a class as an int, or a tensor with or without its batch axis.
+
+    Raises TypeError or ValueError as `as_batch_of_one`.
+    """
+    if context is None:
+        return None
+    if isinstance(context, int):
+        return torch.tensor([context], device=model.device)
+    return as_batch_of_one("context", context, model.context_shape or ())

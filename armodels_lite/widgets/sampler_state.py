@@ -14,7 +14,7 @@ from torch import Tensor
 from ..chain import AutoregressiveModel
 from ..distributions import Distribution
 from ..sampling import sampling_mode
-from .one_event import as_batch_of_one, seeded_noise
+from .one_event import as_batch_of_one, context_of_one, seeded_noise
 
 __all__ = ["Draw", "Frame", "SamplerState"]
 
@@ -112,7 +112,9 @@ class SamplerState:
             else as_batch_of_one("noise", noise, model.event_shape)
         )
         self.temperature = temperature
-        self.context = self._as_context(0 if context is None and model.num_classes else context)
+        self.context = context_of_one(
+            model, 0 if context is None and model.num_classes else context
+        )
         self._painted: dict[int, float] = {}
         self._order: list[int] = model.ordering.tolist()
         self._rank: list[int] = model.rank.tolist()
@@ -202,7 +204,7 @@ class SamplerState:
 
     def set_context(self, context: int | Tensor | None) -> None:
         """Another class or context, with the same noise."""
-        context = self._as_context(context)
+        context = context_of_one(self.model, context)
         self.model.check_context(context, 1)
         self.context = context
         self.restart()
@@ -270,13 +272,6 @@ class SamplerState:
             with sampling_mode(self.model):
                 self._decoder.rewind(rank)
             del self._draws[rank:]
-
-    def _as_context(self, context: int | Tensor | None) -> Tensor | None:
-        if context is None:
-            return None
-        if isinstance(context, int):
-            return torch.tensor([context], device=self.model.device)
-        return as_batch_of_one("context", context, self.model.context_shape or ())
 
 
 def _image_shape(event_shape: tuple[int, ...], given: Sequence[int] | None) -> tuple[int, int, int]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..chain import AutoregressiveModel
 from ..sampling import check_temperature, sampling_mode
-from .one_event import as_batch_of_one, seeded_noise
+from .one_event import context_of_one, seeded_noise
 
 __all__ = ["COLDEST", "HOTTEST", "Alphabet", "Choice", "TextFrame", "TextState"]
 
@@ -223,7 +223,9 @@ class TextState:
         self.length = length
         self.prompt, self.temperature = self._checked_prompt(prompt), _checked(temperature)
         self.seed, self.noise = seed, seeded_noise(model, seed)
-        self.context = self._as_context(0 if context is None and model.num_classes else context)
+        self.context = context_of_one(
+            model, 0 if context is None and model.num_classes else context
+        )
         self.restart()
 
     @property
@@ -311,13 +313,6 @@ class TextState:
                 f"a prompt has at most {self.length - 1} characters here, got {len(levels)}"
             )
         return levels
-
-    def _as_context(self, context: int | Tensor | None) -> Tensor | None:
-        if context is None:
-            return None
-        if isinstance(context, int):
-            return torch.tensor([context], device=self.model.device)
-        return as_batch_of_one("context", context, self.model.context_shape or ())
 
 
 def _checked(temperature: float) -> float:
