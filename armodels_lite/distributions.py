@@ -54,19 +54,19 @@ def draw_level(logits: Tensor, u: Tensor) -> Tensor:
     u = u.unsqueeze(-1)
     if u.shape[:-1] == logits.shape[:-1] and u.dtype == logits.dtype:
         return search_level(logits, u.contiguous()).squeeze(-1)
-    return (u >= _cdf(logits)).sum(-1)
+    return (u >= _inner_cdf(logits)).sum(-1)
 
 
 def search_level(logits: Tensor, u: Tensor) -> Tensor:
     """`draw_level` by one search instead of K comparisons: logits (..., K), u (..., 1) contiguous and of one dtype."""
-    return torch.searchsorted(_cdf(logits), u, right=True)
+    return torch.searchsorted(_inner_cdf(logits), u, right=True)
 
 
-def _cdf(logits: Tensor) -> Tensor:
-    """The distribution function (..., K) of levels with these logits."""
+def _inner_cdf(logits: Tensor) -> Tensor:
+    """The distribution function (..., K - 1) at all levels but the last, where it is 1 and above every u."""
     cdf = logits.softmax(-1).cumsum(-1)
-    # Rounding can leave the last entry below 1; dividing makes it 1, so every u finds a level that has mass.
-    return cdf / cdf[..., -1:]
+    # Rounding can leave the sum below 1; dividing by it lets every u find a level that has mass.
+    return cdf[..., :-1] / cdf[..., -1:]
 
 
 class Distribution(torch.distributions.Distribution):

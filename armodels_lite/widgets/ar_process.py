@@ -7,8 +7,6 @@ them, `sentences` tells them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import ipywidgets
 import numpy as np
@@ -247,7 +245,6 @@ class ARProcess(ChartStepper):
         self.a_1, self.a_2, self.seed = A_1[0], a_2, 0
         self._noise = fixed_noise(self.seed)
         self._pair = (0.0, 0.0)
-        self._quiet = False
         self._a_2 = _slider("a_2", "Coefficient of x two steps back", *A_2, 0.01, ".2f")
         self._modulus = _slider(
             "modulus", "Distance of a complex pair of roots from 0", 0, MOST_MODULUS, 0.01, ".2f"
@@ -278,7 +275,7 @@ class ARProcess(ChartStepper):
             frame = ar_frame(a_1, a_2, self._noise)
             pair = (frame.modulus, frame.angle) if frame.is_pair else None
         self._pair = pair or self._pair
-        with self._quietly():
+        with self._quiet():
             self.step = nearest_step(a_1)
             for slider, value in self._shown().items():
                 # One that is being dragged hears nothing: an answer would pull it back to where it was.
@@ -301,19 +298,10 @@ class ARProcess(ChartStepper):
 
     def _is_wish(self, slider: ipywidgets.FloatSlider) -> bool:
         """Whether the user moved it: not if it follows, nor if a browser reports 33.00000000000001 when told 33."""
-        return not self._quiet and abs(slider.value - self._shown()[slider]) > NEAR
-
-    @contextmanager
-    def _quietly(self) -> Iterator[None]:
-        """Inside this block controls follow: what they report is no wish of the user, and nothing is drawn."""
-        self._quiet = True
-        try:
-            yield
-        finally:
-            self._quiet = False
+        return not self._settling and abs(slider.value - self._shown()[slider]) > NEAR
 
     def redraw(self) -> None:
-        if not self._quiet:
+        if not self._settling:
             super().redraw()
 
     def draw(self, step: int) -> None:

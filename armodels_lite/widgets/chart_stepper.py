@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets
@@ -67,6 +68,17 @@ class ChartStepper(Stepper):
         return self.drawings(frame)
 
     # -- what follows --------------------------------------------------------------------------------------------
+
+    _settling = False  # while controls follow one another
+
+    @contextmanager
+    def _quiet(self) -> Iterator[None]:
+        """Inside this block controls change by consequence, not by choice: nothing follows from it yet."""
+        self._settling, before = True, self._settling
+        try:
+            yield
+        finally:
+            self._settling = before
 
     def draw(self, step: int) -> None:
         frame = self.frame(step)

@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets
@@ -75,7 +74,6 @@ class MaskStepper(ChartStepper):
     ) -> None:
         self.network = MaskNetwork(variables, hidden, ordering=ordering, seed=seed, degrees=degrees)
         self._first = self.network
-        self._settling = False
         self._make_controls()
         self.moves = walk(self.network, rows=self._rows.value)
         controls = [
@@ -168,15 +166,6 @@ class MaskStepper(ChartStepper):
         return [("every output", EVERY), *each]
 
     # -- changes -------------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def _quiet(self) -> Iterator[None]:
-        """Inside this block controls change by consequence, not by choice: nothing follows from it yet."""
-        self._settling, before = True, self._settling
-        try:
-            yield
-        finally:
-            self._settling = before
 
     def _resize(self, _: Any) -> None:
         """Other sizes: degrees given for the first ones no longer fit, nor may an order or an output."""

@@ -6,8 +6,7 @@ controls.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets
@@ -176,7 +175,7 @@ class SkewWalk(ChartStepper):
         self.shape = checked_shape(shape)
         self.kind = _checked_kind(kind)
         self.pixel = checked_pixel(pixel, self.shape)
-        self._first, self._settling = (self.shape, self.kind, self.pixel), False
+        self._first = (self.shape, self.kind, self.pixel)
         self._make_controls()
         super().__init__(
             2,
@@ -227,15 +226,6 @@ class SkewWalk(ChartStepper):
             )
             for name, place, size in zip(("row", "column"), self.pixel, self.shape, strict=True)
         )
-
-    @contextmanager
-    def _quiet(self) -> Iterator[None]:
-        """Inside this block controls change by consequence, not by choice: nothing follows from it yet."""
-        self._settling, before = True, self._settling
-        try:
-            yield
-        finally:
-            self._settling = before
 
     def _set_kind(self, kind: str) -> None:
         if not self._settling:

@@ -71,7 +71,7 @@ class UnrolledRNN(ChartStepper):
             raise TypeError(f"others must be a sequence of words, got the string {others!r}")
         self.cell = Cell(W_hh, W_xh, W_hy, h_1, symbols=symbols)
         self.runs = {each: self.cell.run(each) for each in (word, *others)}
-        self._first, self._settling = word, False
+        self._first = word
         self.run, self.moves = self.runs[word], walk(len(word))
         self._word = ipywidgets.Dropdown(
             options=list(self.runs),
@@ -126,13 +126,11 @@ class UnrolledRNN(ChartStepper):
         move = self.moves[self.step]
         self.run, self.moves = self.runs[word], walk(len(word))
         last, step = len(self.moves) - 1, like(self.moves, move)
-        self._settling = True
-        with self.controls.hold_sync():
+        with self._quiet(), self.controls.hold_sync():
             self.controls.last = max(self.last, step)
             self.step = step
             self.controls.last = last
             self.controls.readouts = self._readouts()
-        self._settling = False
 
     def redraw(self) -> None:
         if not self._settling:
