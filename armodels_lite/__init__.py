@@ -38,6 +38,7 @@ from .models import (
     LinearAR,
     OrderEnsemble,
     PixelRNN,
+    Transformer,
 )
 from .saving import load_pretrained
 from .text import Vocabulary
@@ -70,6 +71,7 @@ __all__ = [
     "PiecewiseConstant",
     "PixelRNN",
     "Step",
+    "Transformer",
     "Vocabulary",
     "bits_per_dim",
     "dependencies",

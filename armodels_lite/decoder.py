@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -80,13 +81,13 @@ class Decoder:
         known = self.model.ordering[: self._checked_step(t)]
         values = x.flatten(1)[:, known]
         self.model.conditional.check_values(values, known.tolist())
-        self._fill(values, t)
+        self._fill(values, t, self._restart)
 
     def rewind(self, t: int) -> None:
         """Forget every variable from step t on."""
         if self._checked_step(t) > self.t:
             raise ValueError(f"cannot rewind to step {t}: only {self.t} variables are observed")
-        self._fill(self.x[:, self.model.ordering[:t]], t)
+        self._fill(self.x[:, self.model.ordering[:t]], t, self._go_back)
 
     def fork(self) -> Decoder:
         """An independent copy in the same state: what one observes does not touch the other."""
@@ -97,12 +98,12 @@ class Decoder:
             setattr(twin, name, copied)
         return twin
 
-    def _fill(self, values: Tensor, t: int) -> None:
+    def _fill(self, values: Tensor, t: int, rebuild: Callable[[Tensor, int], None]) -> None:
         """Make `values` (n, t) the first t variables and everything else unknown."""
         self.x.zero_()
         self.x[:, self.model.ordering[:t]] = values
         with torch.no_grad():
-            self._restart(values, t)
+            rebuild(values, t)
         self.t = t
 
     def _check(self, name: str, x: Tensor, shape: tuple[int, ...]) -> None:
@@ -136,6 +137,10 @@ class Decoder:
         for step in range(t):
             self.t = step + 1
             self._observed(values[:, step])
+
+    def _go_back(self, values: Tensor, t: int) -> None:
+        """As `_restart`; all variables up to t, with these values, and perhaps more have been observed before."""
+        self._restart(values, t)
 
 
 class NaiveDecoder(Decoder):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 __all__ = [
+    "attention_mask",
     "channel_groups",
     "convolution_mask",
     "degree_mask",
@@ -20,6 +21,8 @@ __all__ = [
     "made_degrees",
     "made_masks",
 ]
+
+PATTERNS = ("full", "local", "strided")  # of attention
 
 
 def made_degrees(rank: Tensor, hidden: Sequence[int], seed: int | None = None) -> list[Tensor]:
@@ -136,3 +139,47 @@ def convolution_mask(
     mask = (taps < centre).expand(len(outputs), len(inputs), -1, -1).clone()
     mask[:, :, height // 2, width // 2] = degree_mask(outputs, inputs, strict=strict)
     return mask
+
+
+def attention_mask(size: int, pattern: str = "full", span: int | None = None) -> Tensor:
+    """Bool (size, size): row t is True at the steps that step t looks at, among them t itself and none after it.
+
+    - "full": all steps up to t;
+    - "local": the last `span` of them;
+    - "strided": the last `span`, and of the earlier ones those a multiple of `span` steps back. On an image in raster
+      order, with the width as span, that is the row above up to here and the column above.
+
+    Local and strided masks are sparse: about `span` and `span + size / span` entries a row in place of `size`. Over two
+    layers a strided mask lets every step reach all before it.
+
+    Source: R. Child, S. Gray, A. Radford, I. Sutskever, "Generating Long Sequences with Sparse Transformers", 2019.
+    There each half of the heads has one of the two parts of the strided mask; here each head has both.
+
+    Raises ValueError for a pattern or a span that does not exist.
+
+    >>> attention_mask(6, "strided", 2).int()
+    tensor([[1, 0, 0, 0, 0, 0],
+            [1, 1, 0, 0, 0, 0],
+            [1, 1, 1, 0, 0, 0],
+            [0, 1, 1, 1, 0, 0],
+            [1, 0, 1, 1, 1, 0],
+            [0, 1, 0, 1, 1, 1]], dtype=torch.int32)
+    """
+    if pattern not in PATTERNS:
+        raise ValueError(
+            f"pattern must be one of {', '.join(map(repr, PATTERNS))}, got {pattern!r}"
+        )
+    if (span is None) != (pattern == "full") or not (
+        span is None or (type(span) is int and span > 0)
+    ):
+        raise ValueError(
+            f"span must be a positive int for 'local' and 'strided', and not be given for 'full'; got "
+            f"{span!r} for {pattern!r}"
+        )
+    back = torch.arange(size).unsqueeze(1) - torch.arange(size)
+    allowed = back >= 0
+    if pattern == "local":
+        return allowed & (back < span)
+    if pattern == "strided":
+        return allowed & ((back < span) | (back % span == 0))
+    return allowed

@@ -65,6 +65,48 @@ PIXEL_RNNS: dict[str, dict[str, Any]] = {
     "one-column": {"event_shape": (1, 5, 1), "kernel_size": 3},
     "one-variable": {"event_shape": (1, 1, 1), "conditional": ar.Categorical(5)},
 }
+TRANSFORMERS: dict[str, dict[str, Any]] = {
+    "layers": {"event_shape": (6,), "layers": 3, "dropout": 0.3},
+    "one-head": {"event_shape": (5,), "heads": 1, "expand": 1},
+    "sinusoidal": {"event_shape": (5,), "position": "sinusoidal", "conditional": ar.Categorical(3)},
+    "rotary": {"event_shape": (5,), "position": "rotary", "conditional": ar.Categorical(3)},
+    "no-position": {"event_shape": (5,), "position": "none", "conditional": ar.Categorical(3)},
+    "local": {"event_shape": (7,), "pattern": "local", "span": 2},
+    "local-itself": {"event_shape": (4,), "pattern": "local", "span": 1, "layers": 1},
+    "strided": {"event_shape": (9,), "pattern": "strided", "span": 3, "layers": 1},
+    "strided-image": {
+        "event_shape": (1, 3, 2),
+        "pattern": "strided",
+        "span": 2,
+        "ordering": "spiral",
+    },
+    "rotary-local-class": {
+        "event_shape": (5,),
+        "position": "rotary",
+        "pattern": "local",
+        "span": 3,
+        "num_classes": 2,
+        "conditional": ar.Categorical(3),
+        "ordering": "random(4)",
+    },
+    "rgb": {"event_shape": (3, 1, 3), "ordering": "reverse"},
+    "rgb-logistic": {
+        "event_shape": (3, 1, 2),
+        "conditional": ar.LogisticMixture(2, levels=3),
+        "ordering": "random(1)",
+    },
+    "vectors": {"event_shape": (2, 3), "conditional": ar.Categorical(3)},
+    "vectors-class": {"event_shape": (3, 2), "num_classes": 3, "ordering": "random(2)"},
+    "one-variable": {"event_shape": (1,), "conditional": ar.Categorical(5)},
+    "end": {"event_shape": (5,), "conditional": ar.Categorical(3), "end": 1},
+    "end-class": {
+        "event_shape": (4,),
+        "conditional": ar.Categorical(3),
+        "end": 0,
+        "num_classes": 3,
+        "position": "rotary",
+    },
+}
 ORDERINGS = ["reverse", "spiral", "hilbert", "random(3)", [2, 0, 5, 1, 4, 3]]
 
 
@@ -128,10 +170,24 @@ def promised_dependencies(model: ar.AutoregressiveModel) -> Tensor:
         return pixelrnn_paths(model)
     if isinstance(model, ar.LinearAR):
         return torch.ones(size, size, dtype=torch.bool).tril(-1).triu(-model.order)
+    if isinstance(model, ar.Transformer) and model.mask is not None:
+        return _attention_paths(model)
     if isinstance(model, ar.RNN) and model.links is None:
         step = torch.arange(size) // model.width  # variables of one step do not see one another
         return step.unsqueeze(1) > step
     return torch.ones(size, size, dtype=torch.bool).tril(-1)
+
+
+def _attention_paths(model: ar.Transformer) -> Tensor:
+    """Step t has read variable t - 1 and looks, once a layer, at the steps that its mask allows."""
+    size, mask = model.num_variables, model.mask.tolist()
+    reached = [{t} for t in range(size)]
+    for _ in model.blocks:
+        reached = [
+            set().union(*(reached[s] for s in range(size) if mask[t][s])) | reached[t]
+            for t in range(size)
+        ]
+    return torch.tensor([[i + 1 in reached[t] for i in range(size)] for t in range(size)])
 
 
 def _made_paths(model: ar.MADE) -> Tensor:
@@ -194,6 +250,7 @@ def _cases() -> list[Case]:
             {"event_shape": (1, 2, 3), "ordering": "spiral"},
         )
     )
+    cases += _transformers()
     cases += [
         Case(f"LinearAR-{label}", ar.LinearAR, {"conditional": ar.GaussianMixture(1), **given})
         for label, given in LINEAR_ARS.items()
@@ -344,6 +401,28 @@ def _recurrent() -> list[Case]:
         Case(f"RNN-{label}", ar.RNN, {"hidden": 7, **arguments})
         for label, arguments in given.items()
     ]
+
+
+def _transformers() -> list[Case]:
+    given = dict(TRANSFORMERS)
+    for label, conditional in CONDITIONALS.items():
+        size = (2,) if label == "gaussian" else (5,)
+        given[label] = {"event_shape": size, "conditional": conditional}
+        given[f"{label}-class"] = {**given[label], "num_classes": 3, "ordering": "reverse"}
+    given |= {
+        f"image-{ordering}": {"event_shape": (1, 2, 3), "ordering": ordering}
+        for ordering in ORDERINGS
+    }
+    cases = [
+        Case(
+            f"Transformer-{label}",
+            ar.Transformer,
+            {"width": 8, "heads": 2, "layers": 2, **arguments},
+        )
+        for label, arguments in given.items()
+    ]
+    arguments = {"width": 8, "heads": 2, "layers": 2, "event_shape": (2, 1, 3), "by": "random(3)"}
+    return [*cases, Case("Transformer-reordered", partial(reordered, ar.Transformer), arguments)]
 
 
 CASES = _cases()

@@ -166,6 +166,7 @@ def test_activations_keep_their_scale_with_depth(depth: int) -> None:
         *(f"RNN-{label}" for label in ("lstm-bernoulli", "gru-class", "rnn-gaussian", "end-class")),
         "RNN-vectors-everything",
         *(f"PixelRNN-{kind}-rgb-categorical-class" for kind in ("row", "diagonal")),
+        *(f"Transformer-{kind}" for kind in ("categorical", "rotary-local-class", "end-class")),
     ],
 )
 def test_on_a_gpu(name: str) -> None:

@@ -12,6 +12,7 @@ from .nade import NADE
 from .pixelrnn import PixelRNN
 from .rnn import RNN
 from .tables import IndependentBernoulli
+from .transformer import Transformer
 
 __all__ = [
     "FVSBN",
@@ -26,4 +27,5 @@ __all__ = [
     "LinearAR",
     "OrderEnsemble",
     "PixelRNN",
+    "Transformer",
 ]

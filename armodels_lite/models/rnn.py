@@ -11,7 +11,6 @@ put a NADE or an RBM there. What differs is said in `RNN`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -19,9 +18,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..chain import AutoregressiveModel
-from ..conditionals import Categorical, Conditional
+from ..conditionals import Conditional
 from ..decoder import Decoder
 from ..layers import MaskedLinear
+from .endings import after_end, checked_end, only_end
 from .rnn_decoder import RNNDecoder
 
 __all__ = ["RNN"]
@@ -94,7 +94,7 @@ class RNN(AutoregressiveModel):
         _check_switches(attention=attention, links=links, position=position, bias=bias)
         self.steps, self.width = _steps_and_width(self.event_shape)
         self.backwards = self._is_backwards()
-        self.end = self._checked_end(end)
+        self.end = checked_end(self, end, forwards=not self.backwards)
         self.hidden, self.layers, self.kind = hidden, layers, cell
         features = self.width * self.conditional.num_features
         self.inputs = features + position * (self.steps - 1) + (num_classes or 0)
@@ -129,9 +129,7 @@ class RNN(AutoregressiveModel):
             out = out + self.links(features)
         out = out.view(*x.shape, self.conditional.num_params)
         if self.end is not None:
-            ended = (x == self.end).cumsum(1).roll(1, 1).bool()  # an END before this step
-            ended[:, :1] = False
-            out = torch.where(ended.unsqueeze(-1), self.only_end(), out)
+            out = torch.where(after_end(x, self.end).unsqueeze(-1), only_end(self), out)
         return out.flip(1) if self.backwards else out
 
     def states(self, features: Tensor, context: Tensor | None = None) -> Tensor:
@@ -172,12 +170,6 @@ class RNN(AutoregressiveModel):
             states = self.merge(torch.cat([states, seen], 2)).tanh()
         return self.readout(self.dropout(states))
 
-    def only_end(self) -> Tensor:
-        """The logits (K,) after the end: nothing but `end` has a probability."""
-        logits = torch.full((self.conditional.num_params,), -math.inf, dtype=self.dtype)
-        logits[self.end] = 0
-        return logits.to(self.device)
-
     def cached_decoder(self, n: int, context: Tensor | None) -> Decoder:
         return RNNDecoder(self, n, context)
 
@@ -192,20 +184,6 @@ class RNN(AutoregressiveModel):
         raise ValueError(
             "an RNN reads its steps in the ordering 'raster' or 'reverse', not in another one"
         )
-
-    def _checked_end(self, end: int | None) -> int | None:
-        if end is None:
-            return None
-        if not isinstance(self.conditional, Categorical) or len(self.event_shape) != 1:
-            raise ValueError(
-                f"end needs events (T,) with a Categorical conditional, got {self.event_shape} "
-                f"with {self.conditional!r}"
-            )
-        if self.backwards:
-            raise ValueError("end stands behind a sequence, so the ordering must be 'raster'")
-        if type(end) is not int or not 0 <= end < self.levels:
-            raise ValueError(f"end must be a level 0 to {self.levels - 1}, got {end!r}")
-        return end
 
     def _make_links(self) -> MaskedLinear:
         """From the features of a step to its own parameters, strictly from earlier to later variables."""

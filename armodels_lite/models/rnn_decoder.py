@@ -11,6 +11,7 @@ from torch import Tensor
 from ..base import eval_mode
 from ..decoder import Decoder
 from ..distributions import search_level
+from .endings import only_end
 
 if TYPE_CHECKING:
     from .rnn import RNN
@@ -38,7 +39,7 @@ class RNNDecoder(Decoder):
             self._read.new_zeros(self._read.shape[1]) if bias is None else bias.clone()
         )
         self._links = None if model.links is None else model.links.masked_weight().T
-        self._only_end = None if model.end is None else model.only_end()
+        self._only_end = None if model.end is None else only_end(model)
         self._inputs = self._input_weights()
         h, c = model.initial_state(self.n, self.context)
         self._h = list(h)
