@@ -12,7 +12,7 @@ import torch
 
 from .chain import AutoregressiveModel
 from .conditionals import Categorical
-from .models import FVSBN, MADE, NADE, RNN, PixelRNN
+from .models import FVSBN, MADE, NADE, RNN, PixelRNN, Transformer
 
 __all__ = ["RECIPES", "Recipe", "find_recipe"]
 
@@ -122,6 +122,27 @@ _LISTED = (
         "Kavukcuoglu 2016)",
     ),
     Recipe(
+        name="binarized_mnist_transformer",
+        about="image GPT over squares of 2 x 2 pixels, read as one of 16 symbols: 4 layers of width 64, 4 heads",
+        data="binarized_mnist",
+        options={"patch": 2},
+        model=lambda: Transformer(
+            (1, 14, 14),
+            width=64,
+            layers=4,
+            heads=4,
+            position="learned+rotary",
+            conditional=Categorical(16),
+        ),
+        training={
+            **TEXT,
+            "epochs": 6,
+            "batch_size": 32,
+            "learning_rate": 4e-3,
+            "weight_decay": 0.05,
+        },
+    ),
+    Recipe(
         name="digits_fvsbn",
         about="FVSBN, raster order",
         data="digits",
@@ -181,6 +202,30 @@ _LISTED = (
         training={**TEXT, "epochs": 14, "batch_size": 16, "learning_rate": 8e-3},
         published="1.4697 nats per character on valid and test together, windows of 256 (nanoGPT, a Transformer of "
         "10.7 million weights; A. Karpathy 2022)",
+    ),
+    Recipe(
+        name="tiny_shakespeare_transformer",
+        about="Transformer with 4 layers of width 160, 5 heads, rotary positions, over characters",
+        data="tiny_shakespeare",
+        options={"window": 256},
+        model=lambda: Transformer(
+            (256,),
+            width=160,
+            layers=4,
+            heads=5,
+            position="rotary",
+            dropout=0.1,
+            conditional=Categorical(65),
+        ),
+        training={
+            **TEXT,
+            "epochs": 14,
+            "batch_size": 8,
+            "learning_rate": 4e-3,
+            "weight_decay": 0.1,
+        },
+        published="1.4697 nats per character on valid and test together (nanoGPT, a Transformer of 10.7 million "
+        "weights, windows of 256; A. Karpathy 2022)",
     ),
     Recipe(
         name="names_gru",

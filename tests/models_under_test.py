@@ -70,6 +70,7 @@ TRANSFORMERS: dict[str, dict[str, Any]] = {
     "one-head": {"event_shape": (5,), "heads": 1, "expand": 1},
     "sinusoidal": {"event_shape": (5,), "position": "sinusoidal", "conditional": ar.Categorical(3)},
     "rotary": {"event_shape": (5,), "position": "rotary", "conditional": ar.Categorical(3)},
+    "image-learned-rotary": {"event_shape": (1, 2, 3), "position": "learned+rotary"},
     "no-position": {"event_shape": (5,), "position": "none", "conditional": ar.Categorical(3)},
     "local": {"event_shape": (7,), "pattern": "local", "span": 2},
     "local-itself": {"event_shape": (4,), "pattern": "local", "span": 1, "layers": 1},

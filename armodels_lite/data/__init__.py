@@ -83,9 +83,9 @@ def load(name: str, **options) -> Data:
         name: one of `registry()`.
         options: "digits": `levels=2` (float32 0/1, a pixel is 1 where its grey level is at least 8 of 16)
             or `levels=17` (int64 grey levels); `flat=True` for sequences (64,). "mnist": `levels=2` to 256.
-            "binarized_mnist": `labels=True` finds the digits once by comparison with mnist. "sunspots", "co2",
-            "tiny_shakespeare", "course_text": `window=`, the length of the windows. "jsb_chorales": `window=`,
-            `step=`, `voices=` and `transposed=`; see data/README.md.
+            "binarized_mnist": `labels=True` finds the digits once by comparison with mnist, `patch=2` makes symbols
+            (1, 14, 14) of 2x2 pixels. "sunspots", "co2", "tiny_shakespeare", "course_text": `window=`, the length of
+            the windows. "jsb_chorales": `window=`, `step=`, `voices=` and `transposed=`; see data/README.md.
 
     Returns:
         Data with `.train`, `.valid`, `.test` (each with `.x` and `.y`), `.event_shape`,

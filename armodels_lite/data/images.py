@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..patches import pack_patches
 from .containers import Data, Split
 from .entry import DataSet, accept, as_published, committed_split, packed_arrays
 from .matching import most_likely_sources
@@ -149,19 +150,26 @@ MNIST = DataSet(
 # ---- statically binarized MNIST ----------------------------------------------------------------------------
 
 
-def _load_binarized_mnist(entry: DataSet, labels: bool = False) -> Data:
-    """x: (N, 1, 28, 28) float32 0/1; y: None, or (N,) int64 for labels=True."""
+def _load_binarized_mnist(entry: DataSet, labels: bool = False, patch: int = 1) -> Data:
+    """x: (N, 1, 28, 28) float32 0/1; y: None, or (N,) int64 for labels=True.
+
+    With patch=2 each square of 2 x 2 pixels is a symbol: x is (N, 1, 14, 14) int64 with levels 0 to 15.
+    """
+    accept(entry, "patch", patch, (1, 2))
     if not isinstance(labels, bool):
         raise ValueError(
             f"the data set {entry.name!r} has no labels={labels!r}; accepted: False, True"
         )
     arrays = packed_arrays(entry)
     y = _digits_drawn(entry) if labels else dict.fromkeys(PARTS)
+    images = {part: _unpack(arrays[part]) for part in PARTS}
+    if patch > 1:
+        images = {part: pack_patches(x, patch) for part, x in images.items()}
     return Data(
         **entry.about(),
-        **{part: Split(_unpack(arrays[part]), y[part]) for part in PARTS},
-        event_shape=(1, 28, 28),
-        levels=2,
+        **{part: Split(images[part], y[part]) for part in PARTS},
+        event_shape=(1, 28 // patch, 28 // patch),
+        levels=2 ** (patch * patch),
         class_names=CLASS_NAMES if labels else None,
     )
 
@@ -244,7 +252,7 @@ BINARIZED_MNIST = DataSet(
     loader=_load_binarized_mnist,
     description="MNIST binarized once by drawing each pixel with its grey value as probability: the "
     "fixed set that published likelihoods refer to. 50000/10000/10000 images of 28x28 pixels; the digits "
-    "they show with labels=True, which compares with mnist once.",
+    "they show with labels=True, which compares with mnist once; squares of 2x2 pixels as symbols with patch=2.",
     licence="CC BY-SA 3.0 (as MNIST)",
     source="R. Salakhutdinov, I. Murray (2008), as distributed by H. Larochelle",
     remote=(

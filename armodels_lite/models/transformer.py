@@ -28,7 +28,7 @@ from .transformer_decoder import TransformerDecoder
 
 __all__ = ["Transformer"]
 
-POSITIONS = ("learned", "sinusoidal", "rotary", "none")
+POSITIONS = ("learned", "sinusoidal", "rotary", "learned+rotary", "none")
 
 
 class Transformer(AutoregressiveModel):
@@ -49,7 +49,7 @@ class Transformer(AutoregressiveModel):
         heads: attention runs this many times side by side, each on width / heads numbers.
         expand: the hidden layer of a block's second branch is this many times as wide.
         position: how a step knows its place: "learned" (a vector for each place of the event), "sinusoidal" (fixed
-            waves), "rotary" (queries and keys turned by an angle that grows with the step) or "none".
+            waves), "rotary" (queries and keys turned by an angle that grows with the step), "learned+rotary" or "none".
         pattern, span: which steps a step looks at: see `masks.attention_mask`. The default is all up to its own.
         end: the level (of a Categorical, events (T,)) that ends a sequence. After it that symbol has probability 1.
         dropout: share of the values set to 0 in training, at the start and at the end of each branch.
@@ -63,7 +63,7 @@ class Transformer(AutoregressiveModel):
 
     >>> model = Transformer((256,), width=128, layers=4, heads=4, conditional=Categorical(65))
     >>> model.num_parameters()
-    843073
+    842945
     """
 
     def __init__(
@@ -87,9 +87,11 @@ class Transformer(AutoregressiveModel):
             event_shape, conditional=conditional, ordering=ordering, num_classes=num_classes
         )
         _check_sizes(width, layers, heads, expand, dropout)
-        if position not in POSITIONS:
-            raise ValueError(f"position must be one of {', '.join(POSITIONS)}, got {position!r}")
-        if position == "rotary" and width // heads % 2:
+        if not isinstance(position, str) or position not in POSITIONS:
+            known = ", ".join(map(repr, POSITIONS))
+            raise ValueError(f"position must be one of {known}, got {position!r}")
+        rotary, learned = "rotary" in position, "learned" in position
+        if rotary and width // heads % 2:
             raise ValueError(
                 f"rotary positions turn pairs, so width / heads must be even, got {width // heads}"
             )
@@ -98,9 +100,7 @@ class Transformer(AutoregressiveModel):
         self.end = checked_end(self, end, forwards=self.forwards)
         self.symbols = nn.Parameter(torch.empty(self.conditional.num_features, width))
         self.start = nn.Parameter(torch.empty(width))
-        self.places = (
-            nn.Parameter(torch.empty(self.num_variables, width)) if position == "learned" else None
-        )
+        self.places = nn.Parameter(torch.empty(self.num_variables, width)) if learned else None
         self.classes = (
             None if num_classes is None else nn.Parameter(torch.empty(num_classes, width))
         )
@@ -111,8 +111,8 @@ class Transformer(AutoregressiveModel):
         # The fused kernel knows the causal mask; the others are kept. What follows from the arguments is not saved.
         mask = attention_mask(0 if pattern == "full" else self.num_variables, pattern, span)
         self.register_buffer("mask", None if pattern == "full" else mask, persistent=False)
-        waves = _angles(self.num_variables, width if position == "sinusoidal" else width // heads)
-        rotary, sinusoidal = position == "rotary", position == "sinusoidal"
+        sinusoidal = position == "sinusoidal"
+        waves = _angles(self.num_variables, width if sinusoidal else width // heads)
         self.register_buffer("cos", waves.cos().float() if rotary else None, persistent=False)
         self.register_buffer("sin", waves.sin().float() if rotary else None, persistent=False)
         table = torch.cat([waves.sin(), waves.cos()], 1)[:, :width].float() if sinusoidal else None
@@ -202,9 +202,11 @@ class Transformer(AutoregressiveModel):
 
     @torch.no_grad()
     def _initialise(self) -> None:
-        for table in (self.symbols, self.start, self.places, self.classes):
+        for table in (self.symbols, self.start, self.classes):
             if table is not None:
                 table.normal_(std=0.5)
+        if self.places is not None:
+            self.places.normal_()  # where a pixel stands says more about it than what stands before it
         for block in self.blocks:
             block.initialise(branches=2 * len(self.blocks))
         self.readout.weight.normal_(std=0.5 / math.sqrt(self.width))
