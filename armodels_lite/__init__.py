@@ -16,6 +16,7 @@ from .conditionals import (
     LogisticMixture,
     PiecewiseConstant,
 )
+from .continuation import continue_sequence
 from .data import load, stored_results
 from .density import DensityModel
 from .filters import top_k, top_p
@@ -74,6 +75,7 @@ __all__ = [
     "Transformer",
     "Vocabulary",
     "bits_per_dim",
+    "continue_sequence",
     "dependencies",
     "evaluate",
     "fit",

@@ -22,6 +22,7 @@ __all__ = [
     "Filter",
     "Sampler",
     "Step",
+    "adjusted",
     "check_count",
     "check_noise",
     "check_temperature",
@@ -96,7 +97,8 @@ class Sampler:
         self._check_weights()
         decoder = self.decoder
         for t, position in enumerate(decoder._positions):
-            dist, u = self._adjusted(decoder.distribution()), self.noise[:, position]
+            dist = adjusted(decoder.distribution(), self.temperature, self.filter)
+            u = self.noise[:, position]
             x_t = dist.draw(u).to(decoder.x.dtype)
             if self.mask is not None:
                 x_t = torch.where(self.mask[:, position], self.observed[:, position], x_t)
@@ -108,10 +110,12 @@ class Sampler:
             name = type(self.model).__name__
             raise ValueError(f"this {name} has weights that are NaN: it cannot be sampled")
 
-    def _adjusted(self, dist: Distribution) -> Distribution:
-        if self.temperature != 1:
-            dist = dist.tempered(self.temperature)
-        return dist if self.filter is None else dist.filtered(self.filter)
+
+def adjusted(dist: Distribution, temperature: float, filter: Filter | None) -> Distribution:
+    """What is drawn from: the conditional at this temperature, then without the levels that the filter cuts off."""
+    if temperature != 1:
+        dist = dist.tempered(temperature)
+    return dist if filter is None else dist.filtered(filter)
 
 
 @contextmanager
