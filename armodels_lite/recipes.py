@@ -136,7 +136,7 @@ _LISTED = (
         ),
         training={
             **TEXT,
-            "epochs": 6,
+            "epochs": 4,
             "batch_size": 32,
             "learning_rate": 4e-3,
             "weight_decay": 0.05,
@@ -188,6 +188,23 @@ _LISTED = (
             "epochs": 40,
             "batch_size": 32,
             "learning_rate": 2e-2,
+            "weight_decay": 0.1,
+            "clip": 1.0,
+        },
+    ),
+    Recipe(
+        name="digits_transformer",
+        about="Transformer with 2 layers of width 64, 4 heads, learned and rotary positions; a step a pixel",
+        data="digits",
+        model=lambda: Transformer(
+            DIGITS, width=64, layers=2, heads=4, position="learned+rotary", dropout=0.1
+        ),
+        training={
+            **SMALL,
+            "epochs": 50,
+            "batch_size": 32,
+            "learning_rate": 1e-2,
+            "warmup": 50,
             "weight_decay": 0.1,
             "clip": 1.0,
         },

@@ -28,6 +28,12 @@ def makers() -> dict[str, Callable[[], widgets.Stepper]]:
     letters = ar.RNN((256,), hidden=512, cell="gru", conditional=ar.Categorical(65))
     return {
         "ARProcess": widgets.ARProcess,
+        "AttentionViewer, 256 letters": lambda: widgets.AttentionViewer(
+            ar.Transformer((256,), conditional=ar.Categorical(65)), torch.arange(256) % 65, symbols
+        ),
+        "AttentionViewer, 28x28": lambda: widgets.AttentionViewer(
+            ar.Transformer((1, 28, 28)), torch.eye(28).unsqueeze(0), head="mean"
+        ),
         "BernoulliLikelihood": widgets.BernoulliLikelihood,
         "DecisionBoundary": widgets.DecisionBoundary,
         "GradientReach": widgets.GradientReach,
@@ -36,6 +42,9 @@ def makers() -> dict[str, Callable[[], widgets.Stepper]]:
         "MixtureSteps": lambda: widgets.MixtureSteps(values, values),
         "NADEWalk": lambda: widgets.NADEWalk(ar.NADE((1, 8, 8), hidden=12), image),
         "NetworkWalk": lambda: widgets.NetworkWalk(weather),
+        "NextSymbol, 50,000 words": lambda: widgets.NextSymbol(
+            3 * torch.randn(50_000), [f"w{number}" for number in range(50_000)]
+        ),
         "OrderingWalk": widgets.OrderingWalk,
         "PixelSampler, FVSBN 8x8": lambda: widgets.PixelSampler(ar.FVSBN((1, 8, 8))),
         "PixelSampler, NADE 28x28": lambda: widgets.PixelSampler(ar.NADE((1, 28, 28))),

@@ -15,9 +15,10 @@ import torch
 from scipy import stats
 from test_widgets import descendants, find, press
 
-from armodels_lite import FVSBN, NADE, Categorical
+from armodels_lite import FVSBN, NADE, Categorical, Transformer
 from armodels_lite.widgets import (
     ARProcess,
+    AttentionViewer,
     BernoulliLikelihood,
     DecisionBoundary,
     GradientReach,
@@ -25,6 +26,7 @@ from armodels_lite.widgets import (
     MaskStepper,
     MixtureSteps,
     NADEWalk,
+    NextSymbol,
     OrderingWalk,
     SkewWalk,
     Stepper,
@@ -55,8 +57,21 @@ def text_sampler(**options: object) -> TextSampler:
     return TextSampler(FVSBN((20,), conditional=Categorical(5)), "ab <\n", prompt="a<", **options)
 
 
+def attention(**options: object) -> AttentionViewer:
+    torch.manual_seed(0)
+    model = Transformer((12,), width=8, layers=2, heads=2, conditional=Categorical(5))
+    x = torch.tensor([0, 1, 2, 3, 4, 0, 2, 1, 1, 3])
+    return AttentionViewer(model, x, "ab <\n", **options)
+
+
 def mixture(**options: object) -> MixtureSteps:
     return MixtureSteps(data(), data(40, 1), **options)
+
+
+def next_symbol(**options: object) -> NextSymbol:
+    rng = np.random.default_rng(0)
+    symbols = [f"word {number} <&>" for number in range(40)]
+    return NextSymbol(torch.from_numpy(2 * rng.normal(size=40)), symbols, **options)
 
 
 def unrolled(**options: object) -> UnrolledRNN:
@@ -70,6 +85,7 @@ MAKERS = {
     "bernoulli": BernoulliLikelihood,
     "kls": TwoKLs,
     "ar": ARProcess,
+    "attention": attention,
     "orderings": OrderingWalk,
     "skew": SkewWalk,
     "boundary": DecisionBoundary,
@@ -78,6 +94,7 @@ MAKERS = {
     "masks": MaskStepper,
     "mixture": mixture,
     "text": text_sampler,
+    "next": next_symbol,
     "unrolled": unrolled,
 }
 every_widget = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
@@ -171,7 +188,7 @@ def test_strip_has_alt_text_and_leaves_the_widget_alone(make: type[Stepper]) -> 
         assert f"{widget.caption(frame)}: {widget.told(frame)[0]}" in picture.alt
     assert 'alt="' in picture._repr_html_()
     assert (widget.step, pictures(widget)) == (step, before)
-    assert widget.strip([2]).svg == make().strip([2]).svg != widget.strip([5]).svg
+    assert widget.strip([2]).svg == make().strip([2]).svg != widget.strip([4]).svg
     with pytest.raises(ValueError, match="steps are 0 to"):
         widget.strip([widget.last + 1])
     with pytest.raises(ValueError, match="0 frames"):

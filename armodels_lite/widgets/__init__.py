@@ -7,6 +7,7 @@ Importing this package loads ipywidgets and matplotlib; `import armodels_lite` d
 """
 
 from .ar_process import ARProcess
+from .attention_viewer import AttentionViewer
 from .bernoulli_likelihood import BernoulliLikelihood
 from .decision_boundary import DecisionBoundary
 from .gradient_reach import GradientReach
@@ -17,6 +18,7 @@ from .mixture_steps import MixtureSteps
 from .nade_walk import NADEWalk
 from .network_view import network_figure
 from .network_walk import NetworkWalk
+from .next_symbol import NextSymbol
 from .ordering_walk import OrderingWalk
 from .pixel_sampler import PixelSampler
 from .sampler_state import SamplerState
@@ -28,6 +30,7 @@ from .unrolled_rnn import UnrolledRNN
 
 __all__ = [
     "ARProcess",
+    "AttentionViewer",
     "BernoulliLikelihood",
     "Controls",
     "DecisionBoundary",
@@ -37,6 +40,7 @@ __all__ = [
     "MixtureSteps",
     "NADEWalk",
     "NetworkWalk",
+    "NextSymbol",
     "OrderingWalk",
     "PixelGrid",
     "PixelSampler",

@@ -10,7 +10,7 @@ from torch import Tensor
 from ..density import DensityModel
 from ..distributions import uniform_noise
 
-__all__ = ["as_batch_of_one", "context_of_one", "next_seed", "seeded_noise"]
+__all__ = ["as_batch_of_one", "context_of_one", "next_seed", "seeded_noise", "seeded_uniform"]
 
 SEEDS = 2**64
 
@@ -20,10 +20,14 @@ def seeded_noise(model: DensityModel, seed: int) -> Tensor:
 
     Raises ValueError for a seed that is no int from 0 to 2^64 - 1.
     """
+    return seeded_uniform((1, *model.event_shape), seed).to(model.device)
+
+
+def seeded_uniform(shape: tuple[int, ...], seed: int) -> Tensor:
+    """`uniform_noise` of this shape after `manual_seed(seed)`; raises as `seeded_noise`."""
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < SEEDS:
         raise ValueError(f"seed must be an int from 0 to 2^64 - 1, got {seed!r}")
-    generator = torch.Generator().manual_seed(seed)
-    return uniform_noise((1, *model.event_shape), generator=generator).to(model.device)
+    return uniform_noise(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def next_seed(seed: int | None) -> int:

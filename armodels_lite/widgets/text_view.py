@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from .cutting import Point
+from .numbers import told_apart
 from .svg import ACCENT, BLUE, FILL, QUIET, Drawing, text_width
 from .text_state import Alphabet, Choice, TextFrame
 
@@ -326,7 +327,7 @@ def sentence(frame: TextFrame) -> str:
         why = "the end symbol was drawn" if frame.ended else f"all {frame.length} places are taken"
         return f"The text is complete: {why}."
     name = _quoted(frame.alphabet.name(choice.level))
-    low, u, high = _apart(choice.share[0], choice.u, choice.share[1])
+    low, u, high = told_apart(choice.share[0], choice.u, choice.share[1])
     own = math.exp(choice.log_probs[choice.level])
     told = f"Its probability is {choice.probs[choice.level]:.3f}"
     if frame.temperature != 1:
@@ -339,15 +340,6 @@ def sentence(frame: TextFrame) -> str:
 
 def _quoted(name: str) -> str:
     return f"‘{name}’" if len(name) == 1 else name
-
-
-def _apart(low: float, u: float, high: float) -> tuple[str, str, str]:
-    """All three with three decimals, or with as many as it takes to tell u from both ends."""
-    for digits in range(3, 9):
-        texts = tuple(f"{value:.{digits}f}" for value in (low, u, high))
-        if len(set(texts)) == 3:
-            break
-    return texts
 
 
 def score_words(frame: TextFrame) -> str:

@@ -21,6 +21,7 @@ WIDGETS = {
     "07_nade.ipynb": 2,
     "09_made.ipynb": 1,
     "10_recurrent_networks.ipynb": 4,
+    "11_attention_and_transformers.ipynb": 4,
 }
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
