@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
-from .distributions import uniform_noise
-from .sampling import Filter, adjusted, check_count, check_temperature, sampling_mode
-
-if TYPE_CHECKING:
-    from .chain import AutoregressiveModel
+from .chain import AutoregressiveModel
+from .decoder import Decoder
+from .sampling import (
+    Filter,
+    adjusted,
+    check_noise,
+    check_temperature,
+    check_weights,
+    sampling_mode,
+)
 
 __all__ = ["continue_sequence"]
 
@@ -42,7 +45,7 @@ def continue_sequence(
       all earlier ones are forgotten. Of a prompt of T variables or more the last `keep` are read.
 
     Args:
-        model: an autoregressive model of sequences (T,) that takes prefixes: RNN, Transformer.
+        model: an autoregressive model of sequences (T,) that takes prefixes, such as RNN and Transformer.
         prompt: (n, L), values as the model's events have them; L may be 0.
         length: how many variables to add.
         keep: 1 to T - 1; half of T unless given. For "slide" only.
@@ -62,9 +65,10 @@ def continue_sequence(
     n, known = prompt.shape
     check_temperature(temperature)
     model.check_context(context, n)
-    noise = _checked_noise(model, (n, length), noise, generator)
-    text = torch.cat([prompt, prompt.new_zeros(n, length)], 1)
+    check_weights(model)
+    noise = check_noise(model, n, noise, generator, (length,))
     with sampling_mode(model):
+        text = torch.cat([prompt, prompt.new_zeros(n, length)], 1)
         decoder = model.decoder(n, context)
         _begin(decoder, text, 0 if known < model.num_variables else known - keep, known)
         for drawn, u in enumerate(noise.unbind(1), start=known):
@@ -76,7 +80,7 @@ def continue_sequence(
     return text
 
 
-def _begin(decoder, text: Tensor, first: int, end: int) -> None:
+def _begin(decoder: Decoder, text: Tensor, first: int, end: int) -> None:
     """Let the decoder read text[first:end] as the beginning of an event."""
     event = text.new_zeros(len(text), decoder.model.num_variables)
     event[:, : end - first] = text[:, first:end]
@@ -92,6 +96,8 @@ def _checked(
     filter: Filter | None,
 ) -> int:
     """`keep`, if everything fits; ValueError or TypeError if not."""
+    if not isinstance(model, AutoregressiveModel):
+        raise TypeError(f"model must be an autoregressive model, got {type(model).__name__}")
     size = model.num_variables
     if not model.takes_prefixes or len(model.event_shape) != 1:
         raise ValueError(
@@ -102,7 +108,8 @@ def _checked(
         raise TypeError("prompt must be a tensor (n, L)")
     model._check_tensor("prompt", prompt, (prompt.shape[1],), model.event_dtype)
     model._check_values(prompt)
-    check_count(length)
+    if type(length) is not int or length < 0:
+        raise ValueError(f"length must be an int of at least 0, got {length!r}")
     if filter is not None and (not callable(filter) or not model.conditional.discrete):
         raise ValueError("filter must be a function such as ar.top_k(40), for discrete variables")
     if overflow not in OVERFLOWS:
@@ -115,20 +122,9 @@ def _checked(
             )
         if keep is not None:
             raise ValueError("keep is for overflow='slide'")
-    keep = max(size // 2, 1) if keep is None else keep
+    if overflow == "slide" and size == 1:
+        raise ValueError("a context of 1 variable cannot slide: it has no part that could be kept")
+    keep = size // 2 if keep is None else keep
     if overflow == "slide" and not (type(keep) is int and 1 <= keep < size):
         raise ValueError(f"keep must be an int from 1 to {size - 1}, got {keep!r}")
     return keep
-
-
-def _checked_noise(
-    model: AutoregressiveModel,
-    shape: tuple[int, int],
-    noise: Tensor | None,
-    generator: torch.Generator | None,
-) -> Tensor:
-    if noise is None:
-        return uniform_noise(shape, generator=generator).to(model.device)
-    if tuple(noise.shape) != shape or not ((noise > 0) & (noise < 1)).all():
-        raise ValueError(f"noise must lie between 0 and 1 and have the shape {shape}")
-    return noise

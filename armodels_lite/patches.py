@@ -32,7 +32,7 @@ def pack_patches(x: Tensor, size: int = 2) -> Tensor:
 
 
 def unpack_patches(symbols: Tensor, size: int = 2) -> Tensor:
-    """The inverse of `pack_patches`: symbols (N, 1, h, w), int64, to images (N, 1, h size, w size), float32.
+    """The inverse of `pack_patches`: symbols (N, 1, h, w), ints, to images (N, 1, h size, w size), float32.
 
     Raises:
         ValueError: another shape, or symbols outside 0 to 2^(size^2) - 1.
@@ -42,6 +42,7 @@ def unpack_patches(symbols: Tensor, size: int = 2) -> Tensor:
         raise ValueError(
             f"symbols must be ints (N, 1, h, w), got {symbols.dtype} {tuple(symbols.shape)}"
         )
+    symbols = symbols.long()  # smaller types cannot be compared with the largest symbols
     if symbols.numel() and not 0 <= symbols.min() <= symbols.max() < 2 ** (size * size):
         raise ValueError(
             f"symbols of {size} x {size} pixels are 0 to {2 ** (size * size) - 1}, "

@@ -26,6 +26,7 @@ __all__ = [
     "check_count",
     "check_noise",
     "check_temperature",
+    "check_weights",
     "sampling_mode",
 ]
 
@@ -85,7 +86,7 @@ class Sampler:
 
     def run(self) -> Tensor:
         """All steps: the sample (n, T)."""
-        self._check_weights()
+        check_weights(self.model)
         if self.temperature == 1 and self.filter is None and self.mask is None:
             self.decoder.draw_rest(self.noise)
         else:
@@ -94,7 +95,7 @@ class Sampler:
         return self.decoder.x
 
     def steps(self) -> Iterator[tuple[int, int, Distribution, Tensor]]:
-        self._check_weights()
+        check_weights(self.model)
         decoder = self.decoder
         for t, position in enumerate(decoder._positions):
             dist = adjusted(decoder.distribution(), self.temperature, self.filter)
@@ -104,11 +105,6 @@ class Sampler:
                 x_t = torch.where(self.mask[:, position], self.observed[:, position], x_t)
             decoder.step(x_t)
             yield t, position, dist, u
-
-    def _check_weights(self) -> None:
-        if any(weight.isnan().any() for weight in self.model.parameters()):
-            name = type(self.model).__name__
-            raise ValueError(f"this {name} has weights that are NaN: it cannot be sampled")
 
 
 def adjusted(dist: Distribution, temperature: float, filter: Filter | None) -> Distribution:
@@ -126,15 +122,21 @@ def sampling_mode(model: AutoregressiveModel) -> Iterator[None]:
 
 
 def check_noise(
-    model: DensityModel, n: int | None, noise: Tensor | None, generator: torch.Generator | None
+    model: DensityModel,
+    n: int | None,
+    noise: Tensor | None,
+    generator: torch.Generator | None,
+    shape: tuple[int, ...] | None = None,
 ) -> Tensor:
     """The noise for n samples, (n, T) on the model's device: what was given, checked, or made by the generator.
+
+    `shape` is that of the noise for one sample: `model.event_shape`, unless only a part of the event is drawn.
 
     Raises:
         ValueError, TypeError: if n, noise and generator do not fit together or to the model.
     """
     n = _number_of_samples(n, noise)
-    shape = (n, *model.event_shape)
+    shape = (n, *(model.event_shape if shape is None else shape))
     if noise is None:
         if not isinstance(generator, torch.Generator | None):
             raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
@@ -159,7 +161,9 @@ def _number_of_samples(n: int | None, noise: Tensor | None) -> int:
     if noise is None:
         return check_count(n)
     if not isinstance(noise, Tensor) or noise.dim() == 0:
-        raise TypeError(f"noise must be a tensor (n, *event_shape), got {type(noise).__name__}")
+        raise TypeError(
+            f"noise must be a tensor with an entry a sample, got {type(noise).__name__}"
+        )
     if n is not None and check_count(n) != len(noise):
         raise ValueError(f"n is {n}, but noise is for {len(noise)} samples")
     return len(noise)
@@ -181,6 +185,13 @@ def _completion(
         )
     model._check_values(observed.masked_fill(~mask, 0))
     return observed.flatten(1).clone(), mask.flatten(1).clone()
+
+
+def check_weights(model: DensityModel) -> None:
+    """Raise ValueError if some weight is NaN: the draws would look like values and mean nothing."""
+    if any(weight.isnan().any() for weight in model.parameters()):
+        name = type(model).__name__
+        raise ValueError(f"this {name} has weights that are NaN: it cannot be sampled")
 
 
 def check_temperature(temperature: float) -> None:

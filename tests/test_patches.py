@@ -27,6 +27,13 @@ def test_a_symbol_is_its_pixels_read_as_a_number() -> None:
         assert symbols[n, 0, row, column] == int("".join(map(str, square.tolist())), 2)
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.int64])
+def test_symbols_of_any_int(dtype: torch.dtype) -> None:
+    """Also of one that cannot hold the largest symbol, 2^49 - 1, to compare with."""
+    ones = unpack_patches(torch.ones(1, 1, 1, 1, dtype=dtype), 7)
+    assert ones.sum() == 1 and ones[0, 0, 6, 6] == 1
+
+
 def test_no_image_at_all() -> None:
     empty = torch.zeros(0, 1, 4, 4)
     assert torch.equal(unpack_patches(pack_patches(empty)), empty)

@@ -245,6 +245,31 @@ def test_a_decoder_has_no_dropout_whatever_the_mode(cache: bool) -> None:
     assert model.training and model.dropout.training
 
 
+@pytest.mark.parametrize("position", ["learned", "rotary"])
+def test_no_step_keeps_a_gradient(position: str) -> None:
+    model = sequence_model(position=position)
+    decoder = model.decoder(3)
+    for value in contract.events(model, 3)[:, :3].T:
+        decoder.step(value)
+    assert not decoder._cache.requires_grad and not decoder._params().requires_grad
+
+
+@pytest.mark.parametrize("label", LONG)
+def test_drawing_under_autocast(label: str) -> None:
+    """A pass, `prefill` and single steps in bfloat16 agree as well as its digits allow, with the same end."""
+    model = sequence_model(**LONG[label]).float()
+    x, context = contract.events(model, 3), contract.contexts(model, 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        decoder = model.decoder(3, context)
+        decoder.prefill(x, 2)
+        for value in contract.in_order(model, x)[:, 2:5].T:
+            decoder.observe(value)
+        found = decoder.distribution().probs
+        assert model.sample(3, context=context).shape == (3, 6)
+    expected = model(x, context).probs[:, model.ordering[5]]
+    torch.testing.assert_close(found, expected, atol=0.1, rtol=0)
+
+
 # -- prefixes and ends -----------------------------------------------------------------------------------------------
 
 

@@ -55,7 +55,7 @@ class RNN(AutoregressiveModel):
         dropout: share of the values set to 0 in training, between layers and before the output.
         bias: False leaves out the cell's and the output's biases; initial states stay.
         conditional, num_classes: see `AutoregressiveModel`. A class has its own initial state and joins the input.
-        ordering: "raster" (forwards) or "reverse" (the steps backwards; then no prefixes).
+        ordering: "raster" (forwards) or "reverse" (the steps backwards; then no prefixes, and no `end`).
 
     Differs from the papers: initial states are learnt; Elman's units were logistic; forget gates start with a bias of
     1 more; there are two biases for each gate, as in torch.nn; the GRU's reset gate acts after the matrix product, as
@@ -64,6 +64,7 @@ class RNN(AutoregressiveModel):
     Raises:
         ValueError: for sizes, names or combinations other than these; the message says what is accepted.
 
+    >>> from armodels_lite import Categorical
     >>> RNN((5,), hidden=3, cell="rnn", conditional=Categorical(4), bias=False).num_parameters()
     36
     >>> RNN((1000,), hidden=100, cell="rnn", conditional=Categorical(50), bias=False).num_parameters()

@@ -159,7 +159,7 @@ class Transformer(AutoregressiveModel):
         return self.dropout(h)
 
     def places_of_steps(self) -> Tensor | None:
-        """The vector that tells each step which variable it is to predict: (T, width), or None."""
+        """What tells each step its place, (T, width): the vector of the variable that it predicts, or its waves."""
         if self.places is not None:
             return self.places if self.forwards else self.places[self.ordering]
         return self.waves
@@ -176,8 +176,9 @@ class Transformer(AutoregressiveModel):
     def attention(self, x: Tensor, context: Tensor | None = None) -> list[AttentionSteps]:
         """How the steps look at one another while x is predicted: for each layer, (B, heads, L, ...).
 
-        Row t is the step that predicts the t-th variable; column s the step that has read variable s - 1 (column 0: the
-        start). Computed as written out, in eval mode; the outputs are those of the fused kernel that `params` uses.
+        Row t is the step that predicts variable t, from 0 and in drawing order; column s the step that has read
+        variable s - 1 (column 0: the start). Computed as written out, in eval mode; the outputs are those of the fused
+        kernel that `params` uses.
 
         Raises:
             ValueError, TypeError: if x or context do not fit the model.

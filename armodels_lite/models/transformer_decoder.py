@@ -37,7 +37,8 @@ class TransformerDecoder(Decoder):
         self._layers = [_Layer(block) for block in model.blocks]
         self._read = _Affine(model.readout, model.norm)
         self._symbols = model.symbols.detach()
-        self._places, self._always = model.places_of_steps(), None
+        places = model.places_of_steps()
+        self._places, self._always = None if places is None else places.detach(), None
         if model.classes is not None:
             self._always = model.classes[self.context]
         self._only_end = None if model.end is None else only_end(model)
@@ -177,8 +178,11 @@ class _Affine:
         return torch.addmm(self.bias, x, self.weight)
 
     def add_to(self, h: Tensor, x: Tensor) -> Tensor:
-        """h (n, out_features) with this of x (n, in_features), which is not normed, added in place."""
-        return h.addmm_(x, self.weight).add_(self.bias)
+        """h (n, out_features) with this of x (n, in_features), which is not normed, added in place.
+
+        Under autocast x may come in bfloat16, and operations in place do not convert it.
+        """
+        return h.addmm_(x.to(h.dtype), self.weight).add_(self.bias)
 
     def scale(self, factor: float | Tensor) -> None:
         """Multiply the outputs by a number, or each by its own (out_features,)."""
