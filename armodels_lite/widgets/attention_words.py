@@ -74,6 +74,7 @@ def column_words(event: Event, column: int, query: int) -> str:
 
 
 def quoted(event: Event, variable: int) -> str:
+    """The name of a variable's value, in quotation marks where it is a single character or a word."""
     name = event.names[variable]
     plain = event.unit == "variable" or (event.unit == "character" and len(name) > 1)
     return name if plain else f"‘{name}’"
