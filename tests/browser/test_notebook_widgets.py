@@ -85,7 +85,10 @@ def choose_by_key(lab: LabPage, dropdowns: Locator) -> None:
     dropdown = dropdowns.first
     dropdown.focus()
     start = dropdown.evaluate("element => element.selectedIndex")
-    for key, index in (("ArrowDown", start + 1), ("ArrowUp", start)):
+    moves = [("ArrowDown", start + 1), ("ArrowUp", start)]
+    if start == dropdown.evaluate("element => element.length - 1"):  # below the last there is none
+        moves = [("ArrowUp", start - 1), ("ArrowDown", start)]
+    for key, index in moves:
         lab.page.keyboard.press(key)
         lab.page.wait_for_timeout(300)
         assert dropdown.evaluate("element => element === document.activeElement")
