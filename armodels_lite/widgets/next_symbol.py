@@ -31,6 +31,7 @@ from .next_view import COMPACT, next_drawing
 from .next_words import caption, sentences, state_words, step_words
 from .one_event import next_seed, seeded_uniform
 from .svg import Drawing
+from .temperature import temperature_slider
 from .text_state import TextState
 
 __all__ = ["NextSymbol"]
@@ -159,15 +160,7 @@ class NextSymbol(ChartStepper):
         first, most = self.settings, min(len(self._names), MOST_K)
         style = {"description_width": "initial"}
         controls = {
-            "temperature": ipywidgets.FloatSlider(
-                first.temperature,
-                min=COLDEST,
-                max=HOTTEST,
-                step=0.05,
-                description="temperature",
-                tooltip="Below 1 sharpens every probability, above 1 flattens it",
-                style=style,
-            ),
+            "temperature": temperature_slider(first.temperature, COLDEST, HOTTEST),
             "filter": dropdown(
                 "filter", "Which symbols stay possible after temperature", FILTERS, first.filter
             ),

@@ -16,6 +16,7 @@ from ..chain import AutoregressiveModel
 from .chart_stepper import ChartStepper
 from .one_event import next_seed
 from .svg import Drawing
+from .temperature import temperature_slider
 from .text_state import COLDEST, HOTTEST, TextFrame, TextState
 from .text_view import (
     bars_drawing,
@@ -106,15 +107,8 @@ class TextSampler(ChartStepper):
             style={"description_width": "initial"},
             **({"rows": 2} if many else {}),
         )
-        self._temperature = ipywidgets.FloatSlider(
-            temperature,
-            min=COLDEST,
-            max=HOTTEST,
-            step=0.05,
-            description="temperature",
-            tooltip="Below 1 sharpens every probability, above 1 flattens it",
-            continuous_update=False,
-            style={"description_width": "initial"},
+        self._temperature = temperature_slider(
+            temperature, COLDEST, HOTTEST, continuous_update=False
         )
         self._note = ipywidgets.HTML(layout={"width": "100%"})
 
