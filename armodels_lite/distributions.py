@@ -280,7 +280,12 @@ class LogisticMixture(_Mixture, Discrete):
         return torch.where(small, log_width - width / 2, exact)
 
     def log_prob(self, x: Tensor) -> Tensor:
-        logits, _, log_scale = self.components
+        weights = self.components[0].log_softmax(-1)
+        return torch.logsumexp(weights + self.component_log_probs(x), -1)
+
+    def component_log_probs(self, x: Tensor) -> Tensor:
+        """The log-probability (..., M) of level x (...) under each component alone, in nats."""
+        log_scale = self.components[2]
         upper = self._upper_edge(x)
         width = 2 / (self.levels - 1) * (-self._floored(log_scale)).exp()
         lower = upper - width
@@ -288,8 +293,7 @@ class LogisticMixture(_Mixture, Discrete):
         inside = F.logsigmoid(upper) + F.logsigmoid(-lower) + self._log_one_minus_exp(width)
         x = x.unsqueeze(-1)
         log_mass = torch.where(x == 0, F.logsigmoid(upper), inside)
-        log_mass = torch.where(x == self.levels - 1, F.logsigmoid(-lower), log_mass)
-        return torch.logsumexp(logits.log_softmax(-1) + log_mass, -1)
+        return torch.where(x == self.levels - 1, F.logsigmoid(-lower), log_mass)
 
     def cdf(self, x: Tensor) -> Tensor:
         """P(X <= x) for integer levels x."""

@@ -9,7 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["ACTIVATIONS", "Masked", "MaskedConv2d", "MaskedLinear", "layer_sizes"]
+__all__ = ["ACTIVATIONS",
+    "CausalConv2d",
+    "Masked",
+    "MaskedLinear",
+    "gate",
+    "layer_sizes",
+    "shift_down",
+]
 
 ACTIVATIONS = {
     "relu": nn.ReLU,
@@ -78,22 +85,49 @@ class MaskedLinear(Masked, nn.Linear):
         return F.linear(x, _Masked.apply(self.weight, mask), self.bias)
 
 
-class MaskedConv2d(Masked, nn.Conv2d):
-    """A convolution whose kernel is multiplied by a mask, with zeros around so that the size stays. See `Masked`.
+class CausalConv2d(Masked, nn.Conv2d):
+    """A convolution that looks at the rows up to a pixel's own, with zeros around so that the size stays. See `Masked`.
 
-    mask: bool (out_channels, in_channels, height, width), height and width odd.
+    A kernel whose lower half a mask switches off (`convolution_mask`) is the same function without these rows: they
+    are not stored and not computed, which leaves 28 of 49 taps of a kernel 7x7.
+
+    Args:
+        mask: bool (out_channels, in_channels, rows, columns); the last row is the pixel's own.
+        ahead: how many of the columns lie right of the pixel's own; half of them, rounded down, unless given.
+        stride: only every so-manieth pixel of every so-manieth row gets an output, the first one of all among them.
     """
 
-    def __init__(self, mask: Tensor, *, gain: float = 1.0) -> None:
-        out_channels, in_channels, height, width = mask.shape
-        super().__init__(
-            in_channels, out_channels, (height, width), padding=(height // 2, width // 2)
-        )
+    def __init__(
+        self,
+        mask: Tensor,
+        *,
+        ahead: int | None = None,
+        stride: int = 1,
+        gain: float = 1.0,
+        bias: bool = True,
+    ) -> None:
+        out_channels, in_channels, rows, columns = mask.shape
+        super().__init__(in_channels, out_channels, (rows, columns), stride=stride, bias=bias)
+        self.ahead = columns // 2 if ahead is None else ahead
+        self.behind, self.above = columns - 1 - self.ahead, rows - 1
         self._set_mask(mask, gain)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, in_channels, H, W) to (B, out_channels, H, W)."""
+        """(B, in_channels, H, W) to (B, out_channels, H, W), with a stride s (.., ceil(H / s), ceil(W / s))."""
+        if self.above or self.behind or self.ahead:
+            x = F.pad(x, (self.behind, self.ahead, self.above, 0))
         return self._conv_forward(x, self.masked_weight(), self.bias)
+
+
+def shift_down(x: Tensor) -> Tensor:
+    """Each row of (..., H, W) in the place of the one below it; zeros in the first."""
+    return F.pad(x[..., :-1, :], (0, 0, 1, 0))
+
+
+def gate(x: Tensor, dim: int) -> Tensor:
+    """tanh(a) sigmoid(b), where a and b are the halves of x along `dim`: b decides how much of a passes."""
+    signal, opening = x.chunk(2, dim)
+    return signal.tanh() * opening.sigmoid()
 
 
 class _Masked(torch.autograd.Function):

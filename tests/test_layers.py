@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from armodels_lite.layers import MaskedConv2d, MaskedLinear
+from armodels_lite.layers import CausalConv2d, MaskedLinear
 
 MASK = torch.rand(5, 7, generator=torch.Generator().manual_seed(0)) < 0.4
 
@@ -77,13 +77,15 @@ def test_a_row_without_connections_gives_its_bias() -> None:
 def test_a_masked_convolution() -> None:
     """Dense but for the mask, with its number of free entries and the scale of its own connections."""
     mask = torch.rand(500, 3, 3, 5, generator=torch.Generator().manual_seed(0)) < 0.4
-    layer, x = MaskedConv2d(mask, gain=2.0), torch.randn(4, 3, 6, 7)
+    layer, x = CausalConv2d(mask, gain=2.0), torch.randn(4, 3, 6, 7)
     weight = torch.where(mask, layer.weight, 0.0)
     out = layer(x)
-    torch.testing.assert_close(out, F.conv2d(x, weight, layer.bias, padding=(1, 2)))
+    below = torch.zeros(500, 3, 2, 5)  # what the kernel leaves out: two rows, below the pixel's own
+    whole = torch.cat([weight, below], 2)
+    torch.testing.assert_close(out, F.conv2d(x, whole, layer.bias, padding=2))
     assert layer.num_parameters() == int(mask.sum()) + 500
     assert set(layer.state_dict()) == {"weight", "bias"}
-    assert 1.7 < out[:, :, 1:-1, 2:-2].std() < 2.3
+    assert 1.7 < out[:, :, 2:, 2:-2].std() < 2.3
     out.square().sum().backward()
     assert (layer.weight.grad[~mask] == 0).all() and (layer.weight.grad[mask] != 0).all()
     with torch.no_grad():

@@ -6,13 +6,17 @@ from .classical import LinearAR
 from .classifier import Classifier
 from .ensemble import OrderEnsemble
 from .fvsbn import FVSBN
+from .gated_pixelcnn import GatedPixelCNN
 from .histogram import Histogram
 from .made import MADE
 from .nade import NADE
+from .pixelcnn import PixelCNN
+from .pixelcnnpp import PixelCNNpp
 from .pixelrnn import PixelRNN
 from .rnn import RNN
 from .tables import IndependentBernoulli
 from .transformer import Transformer
+from .wavenet import WaveNet
 
 __all__ = [
     "FVSBN",
@@ -22,10 +26,14 @@ __all__ = [
     "Autoencoder",
     "BayesNet",
     "Classifier",
+    "GatedPixelCNN",
     "Histogram",
     "IndependentBernoulli",
     "LinearAR",
     "OrderEnsemble",
+    "PixelCNN",
+    "PixelCNNpp",
     "PixelRNN",
     "Transformer",
+    "WaveNet",
 ]

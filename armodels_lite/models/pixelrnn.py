@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from ..chain import AutoregressiveModel
 from ..conditionals import Bernoulli, Categorical, Conditional
 from ..decoder import Decoder
-from ..layers import MaskedConv2d, MaskedLinear
+from ..layers import CausalConv2d, MaskedLinear
 from ..masks import channel_groups, convolution_mask, degree_mask
 from .pixelrnn_decoder import DECODERS
 from .pixelrnn_layers import KINDS, skew, unskew
@@ -97,11 +97,10 @@ class PixelRNN(AutoregressiveModel):
         self.kind, self.channels, self.kernel_size = kind, channels, kernel_size
         inputs, outputs = self.conditional.num_features, self.conditional.num_params
         colours, groups = torch.arange(depth), channel_groups(2 * channels, depth)
-        self.first = MaskedConv2d(
-            convolution_mask(
-                groups, colours.repeat_interleave(inputs), (kernel_size, kernel_size), strict=True
-            )
+        mask = convolution_mask(
+            groups, colours.repeat_interleave(inputs), (kernel_size, kernel_size), strict=True
         )
+        self.first = CausalConv2d(mask[:, :, : kernel_size // 2 + 1])
         self.layers = nn.ModuleList(
             KINDS[kind](
                 self.event_shape,

@@ -26,7 +26,7 @@ from .endings import after_end, checked_end, only_end
 from .transformer_block import Block
 from .transformer_decoder import TransformerDecoder
 
-__all__ = ["Transformer"]
+__all__ = ["Transformer", "sinusoids"]
 
 POSITIONS = ("learned", "sinusoidal", "rotary", "learned+rotary", "none")
 
@@ -111,11 +111,10 @@ class Transformer(AutoregressiveModel):
         # The fused kernel knows the causal mask; the others are kept. What follows from the arguments is not saved.
         mask = attention_mask(0 if pattern == "full" else self.num_variables, pattern, span)
         self.register_buffer("mask", None if pattern == "full" else mask, persistent=False)
-        sinusoidal = position == "sinusoidal"
-        waves = _angles(self.num_variables, width if sinusoidal else width // heads)
+        waves = _angles(self.num_variables, width // heads)
         self.register_buffer("cos", waves.cos().float() if rotary else None, persistent=False)
         self.register_buffer("sin", waves.sin().float() if rotary else None, persistent=False)
-        table = torch.cat([waves.sin(), waves.cos()], 1)[:, :width].float() if sinusoidal else None
+        table = sinusoids(self.num_variables, width) if position == "sinusoidal" else None
         self.register_buffer("waves", table, persistent=False)
         self._initialise()
 
@@ -212,6 +211,12 @@ class Transformer(AutoregressiveModel):
             block.initialise(branches=2 * len(self.blocks))
         self.readout.weight.normal_(std=0.5 / math.sqrt(self.width))
         self.readout.bias.copy_(self.conditional.initial_params())
+
+
+def sinusoids(steps: int, width: int) -> Tensor:
+    """Float32 (steps, width): sines of the step at falling frequencies, then their cosines."""
+    waves = _angles(steps, width)
+    return torch.cat([waves.sin(), waves.cos()], 1)[:, :width].float()
 
 
 def _angles(steps: int, size: int) -> Tensor:
