@@ -1,4 +1,4 @@
-"""Sound: notes on a keyboard made audible, and a player for samples in a notebook.
+"""Sound: notes on a keyboard made audible, samples as levels of mu-law, and a player for a notebook.
 
     from armodels_lite import sound
     samples = sound.synthesise(keys)
@@ -19,7 +19,17 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["RATE", "Player", "frequency", "note_name", "player", "synthesise", "to_wav"]
+__all__ = [
+    "RATE",
+    "Player",
+    "frequency",
+    "inverse_mu_law",
+    "mu_law",
+    "note_name",
+    "player",
+    "synthesise",
+    "to_wav",
+]
 
 RATE = 8000  # samples a second: four harmonics of every note up to B5 lie below half of it
 PARTIALS = (1.0, 0.5, 0.25, 0.12)  # amplitudes of a tone's harmonics, the fundamental first
@@ -29,6 +39,7 @@ DECAY = 0.6  # most of the way in this many seconds
 PEAK = 0.9  # magnitude of the loudest sample of a piece
 NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 LOWEST_RATE, HIGHEST_RATE = 3000, 192_000  # what browsers play
+MOST_LEVELS = 1 << 16
 
 
 def note_name(pitch: int) -> str:
@@ -140,6 +151,68 @@ def _edges(steps: int, seconds_per_step: float, rate: int) -> np.ndarray:
     return np.round(np.arange(steps + 1) * seconds_per_step * rate).astype(np.int64)
 
 
+# -- samples to levels -----------------------------------------------------------------------------------------------
+
+
+def mu_law(samples: Any, levels: int = 256) -> np.ndarray:
+    """Samples as whole numbers, with steps that are fine for soft sound and coarse for loud sound.
+
+    With mu = levels - 1, f(x) = sign(x) ln(1 + mu |x|) / ln(1 + mu) stretches the soft samples. Then f is rounded to
+    the nearest of `levels` values at equal distances; level k stands for 2 k / mu - 1, so level 0 for -1 and level mu
+    for 1. Silence, f = 0, has a level of its own where their number is odd. Where it is even, silence lies half-way
+    between two levels and becomes the upper one, levels // 2: of 256 levels number 128, which stands for a sample of
+    0.00009, too soft to be heard. These 256 levels are those of WaveNet (A. van den Oord and others, 2016).
+    Telephones (ITU-T G.711, 1972) use 256 levels, too, and put straight pieces in the place of the curve f.
+
+    Args:
+        samples: floats from -1 to 1, of any shape.
+        levels: from 2 to 65,536.
+
+    Returns:
+        int64 of the same shape, 0 to levels - 1.
+
+    Raises:
+        TypeError: samples that are no floats.
+        ValueError: samples that are not finite or beyond -1 and 1, or another number of levels.
+
+    >>> mu_law([-1.0, -0.01, 0.0, 0.01, 1.0])
+    array([  0,  98, 128, 157, 255])
+    """
+    mu = _checked_levels(levels) - 1
+    values = _checked_samples(samples).astype(np.float64)
+    stretched = np.sign(values) * np.log1p(mu * np.abs(values)) / math.log1p(mu)
+    return np.floor((stretched + 1) / 2 * mu + 0.5).astype(np.int64)
+
+
+def inverse_mu_law(k: Any, levels: int = 256) -> np.ndarray:
+    """The samples that levels of `mu_law` stand for; `mu_law` makes the same levels of them.
+
+    Args:
+        k: ints from 0 to levels - 1, of any shape.
+        levels: as they were made with.
+
+    Returns:
+        float32 of the same shape, from -1 to 1: sign(f) ((1 + mu)^|f| - 1) / mu with f = 2 k / mu - 1, mu = levels - 1.
+
+    Raises:
+        TypeError: levels that are no ints.
+        ValueError: a level below 0 or above levels - 1, or another number of levels than 2 to 65,536.
+
+    >>> [round(sample, 4) for sample in inverse_mu_law([0, 98, 128, 157, 255]).tolist()]
+    [-1.0, -0.0102, 0.0001, 0.0102, 1.0]
+    """
+    mu = _checked_levels(levels) - 1
+    values = _as_numpy(k)
+    if values.dtype.kind not in "iu":
+        raise TypeError(f"levels must be ints, got dtype {values.dtype}")
+    if values.size and (values.min() < 0 or values.max() > mu):
+        raise ValueError(f"levels must be from 0 to {mu}, got {values.min()} to {values.max()}")
+    stretched = 2 * values.astype(np.float64) / mu - 1
+    return (np.sign(stretched) * np.expm1(np.abs(stretched) * math.log1p(mu)) / mu).astype(
+        np.float32
+    )
+
+
 # -- samples to a notebook -------------------------------------------------------------------------------------------
 
 
@@ -205,16 +278,10 @@ def to_wav(samples: Any, rate: int, *, bits: int = 8) -> bytes:
     _check_rate(rate)
     if type(bits) is not int or bits not in (8, 16):
         raise ValueError(f"bits must be 8 or 16, got {bits!r}")
-    values = _as_numpy(samples)
-    if values.dtype.kind != "f":
-        raise TypeError(f"samples must be floats from -1 to 1, got dtype {values.dtype}")
+    values = _checked_samples(samples)
     if values.ndim != 1 or not len(values):
         raise ValueError(
             f"samples must have shape (samples,) with at least one, got {values.shape}"
-        )
-    if not np.isfinite(values).all() or np.abs(values).max() > 1:
-        raise ValueError(
-            f"samples must be finite and from -1 to 1, got {values.min():g} to {values.max():g}"
         )
     whole = np.round(values.astype(np.float64) * (2 ** (bits - 1) - 1)).astype(np.int16)
     # By the format 8 bits are unsigned with silence at 128, and 16 bits are signed.
@@ -234,6 +301,24 @@ def to_wav(samples: Any, rate: int, *, bits: int = 8) -> bytes:
 def _as_numpy(x: Any) -> np.ndarray:
     """An array of a numpy array, a tensor (perhaps on a GPU, perhaps in a graph) or a list."""
     return np.asarray(x.detach().cpu().numpy() if hasattr(x, "detach") else x)
+
+
+def _checked_samples(samples: Any) -> np.ndarray:
+    """Floats from -1 to 1, of any shape."""
+    values = _as_numpy(samples)
+    if values.dtype.kind != "f":
+        raise TypeError(f"samples must be floats from -1 to 1, got dtype {values.dtype}")
+    if values.size and not (np.isfinite(values).all() and np.abs(values).max() <= 1):
+        raise ValueError(
+            f"samples must be finite and from -1 to 1, got {values.min():g} to {values.max():g}"
+        )
+    return values
+
+
+def _checked_levels(levels: int) -> int:
+    if type(levels) is not int or not 2 <= levels <= MOST_LEVELS:
+        raise ValueError(f"levels must be an int from 2 to {MOST_LEVELS:,}, got {levels!r}")
+    return levels
 
 
 def _checked_pitch(pitch: int) -> int:

@@ -234,3 +234,91 @@ def test_player_refuses(change: dict[str, object], error: type[Exception], messa
     arguments = {"samples": [0.0, 0.5], "rate": 8000, "label": "a test", **change}
     with pytest.raises(error, match=message):
         sound.player(**arguments)
+
+
+# -- mu-law ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("levels", [2, 3, 16, 17, 255, 256, 1024, 65536])
+def test_levels_come_back_from_their_samples(levels: int) -> None:
+    k = np.arange(levels)
+    samples = sound.inverse_mu_law(k, levels)
+    assert samples.dtype == np.float32 and (np.diff(samples) > 0).all()
+    assert samples[0] == -1 and samples[-1] == 1
+    np.testing.assert_array_equal(samples, -samples[::-1])
+    again = sound.mu_law(samples, levels)
+    assert again.dtype == np.int64
+    np.testing.assert_array_equal(again, k)
+
+
+def test_mu_law_is_the_curve_in_equal_steps() -> None:
+    """The curve through logarithms to the base 256, rounded by comparison with all 256 values."""
+    wish = np.linspace(-1, 1, 4001)
+    curve = np.sign(wish) * np.emath.logn(256, 1 + 255 * abs(wish))
+    nearest = abs(curve[:, None] - np.linspace(-1, 1, 256)).argmin(1)
+    level = sound.mu_law(wish)
+    # Exactly half-way, at silence, the upper one is taken.
+    np.testing.assert_array_equal(np.delete(level, 2000), np.delete(nearest, 2000))
+    assert level[2000] == 128 and (np.diff(level) >= 0).all()
+    assert (
+        sound.mu_law(torch.tensor([[0.5, -0.5]])).tolist() == sound.mu_law([[0.5, -0.5]]).tolist()
+    )
+
+
+def test_silence_comes_back_as_silence() -> None:
+    assert sound.inverse_mu_law(sound.mu_law([0.0], 255), 255) == 0
+    closest = sound.inverse_mu_law(np.arange(256))[[127, 128]]
+    assert sound.inverse_mu_law(sound.mu_law([0.0])) == closest[1] == -closest[0]
+    assert closest[1] == pytest.approx((256 ** (1 / 255) - 1) / 255, rel=1e-6)
+
+
+@pytest.mark.parametrize("levels", [16, 256])
+def test_the_largest_error_is_at_the_ends(levels: int) -> None:
+    """Half a step of the curve below 1: 1 - g(1 - 1 / mu), with g the curve's inverse."""
+    mu = levels - 1
+    wish = np.linspace(-1, 1, 200_001)
+    error = abs(sound.inverse_mu_law(sound.mu_law(wish, levels), levels) - wish)
+    bound = 1 - (levels ** (1 - 1 / mu) - 1) / mu
+    assert 0.99 * bound < error.max() <= bound + 1e-6
+    assert error[abs(wish) < 0.1].max() < 0.3 * bound
+
+
+@pytest.mark.parametrize("amplitude", [0.01, 0.1, 1.0])
+def test_soft_sound_keeps_its_signal_to_noise_ratio(amplitude: float) -> None:
+    """The noise of fine steps has the power E[(dx/df)^2] / (3 mu^2). Equal steps do worse on soft sound."""
+    mu = 255
+    wish = np.linspace(-amplitude, amplitude, 80_001)
+    power = (wish**2).mean()
+    slope = 1 + mu * amplitude + mu**2 * power  # E[(1 + mu |x|)^2], as E|x| is half the amplitude
+    expected = 10 * np.log10(power * 3 * mu**2 / ((np.log(256) / mu) ** 2 * slope))
+
+    def decibels(heard: np.ndarray) -> float:
+        return 10 * np.log10(power / ((heard - wish) ** 2).mean())
+
+    companded = decibels(sound.inverse_mu_law(sound.mu_law(wish)))
+    assert companded == pytest.approx(expected, abs=0.3)
+    linear = decibels(np.round(wish * 127) / 127)
+    assert (companded > linear + 8) == (amplitude < 1)
+    assert (linear > companded + 8) == (amplitude == 1.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: sound.mu_law([0.0, 1.01]), ValueError, "from -1 to 1, got 0 to 1.01"),
+        (lambda: sound.mu_law([0.0, np.nan]), ValueError, "finite and from -1 to 1"),
+        (lambda: sound.mu_law(np.array([5, 6])), TypeError, "must be floats .* got dtype int64"),
+        (
+            lambda: sound.mu_law([0.0], 1),
+            ValueError,
+            "levels must be an int from 2 to 65,536, got 1",
+        ),
+        (lambda: sound.mu_law([0.0], 256.0), ValueError, "got 256.0"),
+        (lambda: sound.inverse_mu_law([0.5]), TypeError, "levels must be ints, got dtype float64"),
+        (lambda: sound.inverse_mu_law([3, 256]), ValueError, "from 0 to 255, got 3 to 256"),
+        (lambda: sound.inverse_mu_law([-1], 16), ValueError, "from 0 to 15, got -1 to -1"),
+    ],
+)
+def test_mu_law_refuses(call, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        call()

@@ -1,8 +1,8 @@
 """Data sets by name: `load("digits")`. What is known about each stands in data/README.md of the course.
 
 Nothing here unpickles anything, and no data set but the registry's is ever fetched. The data sets stand in
-images.py, features.py, series.py, texts.py and music.py, each entry beside its loader; entry.py tells how a new one
-joins.
+digits.py, images.py, photographs.py, features.py, series.py, texts.py, music.py and speech.py, each entry beside its
+loader; entry.py tells how a new one joins.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ import inspect
 from dataclasses import dataclass
 from pathlib import Path
 
-from .containers import Data, FeatureData, MusicData, SeriesData, Split, TextData
+from .containers import Data, FeatureData, MusicData, SeriesData, SoundData, Split, TextData
+from .digits import DIGITS
 from .entry import DataSet, packed_arrays
 from .features import BREAST_CANCER
-from .images import BINARIZED_MNIST, DIGITS, MNIST
+from .images import BINARIZED_MNIST, FASHION_MNIST, MNIST
 from .music import JSB_CHORALES, as_keys
+from .photographs import CIFAR10
 from .results import stored_results
 from .series import CO2, SUNSPOTS
+from .speech import FSDD
 from .store import PackedFile, RemoteFile, find, find_packed, folders, obtain
 from .texts import COURSE_TEXT, NAMES, TINY_SHAKESPEARE
 
@@ -29,6 +32,7 @@ __all__ = [
     "PackedFile",
     "RemoteFile",
     "SeriesData",
+    "SoundData",
     "Split",
     "Status",
     "TextData",
@@ -48,6 +52,8 @@ REGISTRY: dict[str, DataSet] = {
         DIGITS,
         MNIST,
         BINARIZED_MNIST,
+        FASHION_MNIST,
+        CIFAR10,
         BREAST_CANCER,
         SUNSPOTS,
         CO2,
@@ -55,6 +61,7 @@ REGISTRY: dict[str, DataSet] = {
         NAMES,
         COURSE_TEXT,
         JSB_CHORALES,
+        FSDD,
     )
 }
 
@@ -82,10 +89,12 @@ def load(name: str, **options) -> Data:
     Args:
         name: one of `registry()`.
         options: "digits": `levels=2` (float32 0/1, a pixel is 1 where its grey level is at least 8 of 16)
-            or `levels=17` (int64 grey levels); `flat=True` for sequences (64,). "mnist": `levels=2` to 256.
+            or `levels=17` (int64 grey levels); `flat=True` for sequences (64,); `colour=True` paints each in colours
+            of its own, int64 (3, 8, 8) with 17 levels. "mnist", "fashion_mnist": `levels=2` to 256.
             "binarized_mnist": `labels=True` finds the digits once by comparison with mnist, `patch=2` makes symbols
             (1, 14, 14) of 2x2 pixels. "sunspots", "co2", "tiny_shakespeare", "course_text": `window=`, the length of
-            the windows. "jsb_chorales": `window=`, `step=`, `voices=` and `transposed=`; see data/README.md.
+            the windows. "jsb_chorales": `window=`, `step=`, `voices=` and `transposed=`. "fsdd": `window=`,
+            `levels=2` to 256, and `voices=True` to tell the speaker with the digit. "cifar10" has none. See data/README.md.
 
     Returns:
         Data with `.train`, `.valid`, `.test` (each with `.x` and `.y`), `.event_shape`,
@@ -112,8 +121,10 @@ def load(name: str, **options) -> Data:
 def registry() -> dict[str, DataSet]:
     """The known data sets by name, a copy.
 
-    >>> ", ".join(registry())
-    'digits, mnist, binarized_mnist, breast_cancer, sunspots, co2, tiny_shakespeare, names, course_text, jsb_chorales'
+    >>> ", ".join(name for name, entry in registry().items() if entry.remote)
+    'mnist, binarized_mnist, fashion_mnist, cifar10, tiny_shakespeare, names, jsb_chorales, fsdd'
+    >>> ", ".join(name for name, entry in registry().items() if not entry.remote)
+    'digits, breast_cancer, sunspots, co2, course_text'
     """
     return dict(REGISTRY)
 

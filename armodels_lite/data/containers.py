@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..text import Vocabulary
 
-__all__ = ["Data", "FeatureData", "MusicData", "SeriesData", "Split", "TextData"]
+__all__ = ["Data", "FeatureData", "MusicData", "SeriesData", "SoundData", "Split", "TextData"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,3 +132,21 @@ class MusicData(Data):
     pieces: dict[str, list[Tensor]] = field(default_factory=dict)
     lowest: int = 0
     step: int = 0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SoundData(Data):
+    """Recordings as levels of mu-law: `sound.inverse_mu_law(split.x[0], data.levels)` are samples from -1 to 1.
+
+    Attributes:
+        rate: samples a second.
+        lengths: part ("train", "valid", "test") to (N,) int64, how many samples of each example are sound; silence
+            follows.
+        speakers: part to (N,) int64, who speaks: a number in `speaker_names`.
+        speaker_names: the speakers.
+    """
+
+    rate: int = 0
+    lengths: dict[str, Tensor] = field(default_factory=dict)
+    speakers: dict[str, Tensor] = field(default_factory=dict)
+    speaker_names: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Images of handwritten digits: digits, mnist and binarized_mnist."""
+"""Grey images of 28x28 pixels in files of MNIST's kind: mnist, fashion_mnist and binarized_mnist."""
 
 from __future__ import annotations
 
@@ -11,53 +11,14 @@ import torch
 
 from ..patches import pack_patches
 from .containers import Data, Split
-from .entry import DataSet, accept, as_published, committed_split, packed_arrays
+from .entry import DataSet, accept, packed_arrays
 from .matching import most_likely_sources
 from .store import PackedFile, RemoteFile, find_packed, obtain, write_packed
 
-__all__ = ["BINARIZED_MNIST", "DIGITS", "MNIST", "read_idx"]
+__all__ = ["BINARIZED_MNIST", "FASHION_MNIST", "MNIST", "read_idx"]
 
 CLASS_NAMES = tuple(str(digit) for digit in range(10))
 PARTS = ("train", "valid", "test")
-
-
-# ---- digits ------------------------------------------------------------------------------------------------
-
-
-def _load_digits(entry: DataSet, levels: int = 2, flat: bool = False) -> Data:
-    """x: (N, 1, 8, 8), float32 0/1 for levels=2, int64 grey levels 0 to 16 for levels=17; y: (N,) int64.
-
-    With flat=True x is (N, 64), the pixels row by row, for models of sequences.
-    """
-    accept(entry, "levels", levels, (2, 17))
-    if not isinstance(flat, bool):
-        raise ValueError(f"the data set {entry.name!r} has no flat={flat!r}; accepted: False, True")
-    shape = (64,) if flat else (1, 8, 8)
-    from sklearn.datasets import load_digits
-
-    raw = load_digits()
-    as_published(
-        raw.images, "51aa641716dc54df7cda17ac1b9bc24c2e97846b98914a2d56b3a0de2b4b2e53", entry
-    )
-    images = torch.from_numpy(raw.images).reshape(-1, *shape)
-    x = (images >= 8).float() if levels == 2 else images.long()
-    return Data(
-        **entry.about(),
-        **committed_split(entry, x, torch.from_numpy(raw.target).long()),
-        event_shape=shape,
-        levels=levels,
-        class_names=CLASS_NAMES,
-    )
-
-
-DIGITS = DataSet(
-    name="digits",
-    loader=_load_digits,
-    description="1,797 handwritten digits of 8x8 pixels with 17 grey levels; with levels=2 (the default) "
-    "a pixel is 1 where its level is at least 8 of 16. Split 1197/300/300, stratified by class.",
-    licence="CC BY 4.0",
-    source="scikit-learn (UCI, Optical Recognition of Handwritten Digits; E. Alpaydin, C. Kaynak, 1998)",
-)
 
 
 # ---- MNIST -------------------------------------------------------------------------------------------------
@@ -65,6 +26,11 @@ DIGITS = DataSet(
 
 def _load_mnist(entry: DataSet, levels: int = 2) -> Data:
     """x: (N, 1, 28, 28), float32 0/1 for levels=2, else int64 grey levels below `levels`; y: (N,) int64."""
+    return _load_idx(entry, levels, CLASS_NAMES)
+
+
+def _load_idx(entry: DataSet, levels: int, class_names: tuple[str, ...]) -> Data:
+    """The images and labels in the entry's four IDX files; valid is the last 10,000 of the training file."""
     accept(entry, "levels", levels, range(2, 257))
     paths = [obtain(entry.name, file) for file in entry.remote]
     images, labels, test_images, test_labels = (read_idx(path) for path in paths)
@@ -77,7 +43,7 @@ def _load_mnist(entry: DataSet, levels: int = 2) -> Data:
         test=test,
         event_shape=(1, 28, 28),
         levels=levels,
-        class_names=CLASS_NAMES,
+        class_names=class_names,
     )
 
 
@@ -142,6 +108,69 @@ MNIST = DataSet(
             "t10k-labels-idx1-ubyte.gz",
             "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
             4542,
+        ),
+    ),
+)
+
+
+# ---- Fashion-MNIST -----------------------------------------------------------------------------------------
+
+
+def _load_fashion_mnist(entry: DataSet, levels: int = 2) -> Data:
+    """x: (N, 1, 28, 28), float32 0/1 for levels=2, else int64 grey levels below `levels`; y: (N,) int64."""
+    return _load_idx(entry, levels, GARMENTS)
+
+
+GARMENTS = (
+    "T-shirt/top",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
+
+
+def _fashion_file(name: str, digest: str, size: int) -> RemoteFile:
+    mirrors = (
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",  # the place that its authors name
+    )
+    return RemoteFile(name, digest, size, tuple(mirror + name for mirror in mirrors))
+
+
+FASHION_MNIST = DataSet(
+    name="fashion_mnist",
+    loader=_load_fashion_mnist,
+    description="70,000 pictures of ten kinds of clothing, 28x28 pixels; levels=2 (the default) is 1 where the "
+    "byte is at least 128, levels=K is floor(byte K / 256). Split 50000/10000/10000, valid being the last 10,000 of "
+    "the training file.",
+    licence="MIT",
+    source="H. Xiao, K. Rasul, R. Vollgraf: Fashion-MNIST, 2017 (Zalando SE)",
+    remote=(
+        _fashion_file(
+            "train-images-idx3-ubyte.gz",
+            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            26421880,
+        ),
+        _fashion_file(
+            "train-labels-idx1-ubyte.gz",
+            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            29515,
+        ),
+        _fashion_file(
+            "t10k-images-idx3-ubyte.gz",
+            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            4422102,
+        ),
+        _fashion_file(
+            "t10k-labels-idx1-ubyte.gz",
+            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+            5148,
         ),
     ),
 )

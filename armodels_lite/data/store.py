@@ -30,12 +30,18 @@ CHUNK = 1 << 16  # bytes
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that is fetched: its name, SHA-256 (hex), size in bytes, and its addresses, best first."""
+    """A file that is fetched: its name, SHA-256 (hex), size in bytes, and its addresses, best first.
+
+    Some archives are packed anew when they are asked for, so that their bytes may change while what is in them does
+    not. For such a file `contents(path)` gives the SHA-256 of what we use of it, or raises ValueError. That must
+    then be `sha256`, and `bytes` is only about right.
+    """
 
     name: str
     sha256: str
     bytes: int
     urls: tuple[str, ...]
+    contents: Callable[[Path], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,12 +72,15 @@ def folders() -> list[Path]:
 def _problem(path: Path, file: RemoteFile, quick: bool = False) -> str | None:
     """What is wrong with the file, or None. A file found good is not read again until it changes."""
     stat = path.stat()
-    if stat.st_size != file.bytes:
+    if not file.contents and stat.st_size != file.bytes:
         return f"{stat.st_size:,} bytes instead of {file.bytes:,}"
     seen = (str(path), stat.st_mtime_ns, file.sha256)
-    if quick or seen in _found_good:
+    if seen in _found_good or (quick and not file.contents):
         return None
-    digest = sha256(path.read_bytes()).hexdigest()
+    try:
+        digest = file.contents(path) if file.contents else sha256(path.read_bytes()).hexdigest()
+    except ValueError as error:
+        return str(error)
     if digest != file.sha256:
         return f"SHA-256 {digest} instead of {file.sha256}"
     _found_good.add(seen)
@@ -84,7 +93,7 @@ _found_good: set[tuple[str, int, str]] = set()
 def find(dataset: str, file: RemoteFile, quick: bool = False) -> tuple[Path | None, list[str]]:
     """The path of the first good copy, or None; and what is wrong with the copies that are not good.
 
-    `quick` judges a copy by its size alone.
+    `quick` judges a copy by its size alone, unless only its contents can tell.
     """
     damaged = []
     for path in _candidates(dataset, file.name):
@@ -189,12 +198,13 @@ def _download(dataset: str, file: RemoteFile, damaged: list[str]) -> Path:
     finally:
         part.unlink(missing_ok=True)
     found = "".join(f"{text}.\n" for text in damaged)
+    of = "Its contents'" if file.contents else "Its"
     message = (
         f"{found}The file {file.name!r} of the data set {dataset!r} could not be fetched:\n"
         + "\n".join(failures)
         + "\n"
         f"To install it by hand, download it on a machine with a network and put it into\n  {target.parent}\n"
-        f"(or set {VARIABLE} to a folder that holds {dataset}/{file.name}). Its SHA-256 is {file.sha256}."
+        f"(or set {VARIABLE} to a folder that holds {dataset}/{file.name}). {of} SHA-256 is {file.sha256}."
     )
     raise ValueError(message) if damaged else FileNotFoundError(message)
 
