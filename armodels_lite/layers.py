@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["ACTIVATIONS",
+__all__ = [
+    "ACTIVATIONS",
     "CausalConv2d",
     "Masked",
     "MaskedLinear",
@@ -94,7 +95,7 @@ class CausalConv2d(Masked, nn.Conv2d):
     Args:
         mask: bool (out_channels, in_channels, rows, columns); the last row is the pixel's own.
         ahead: how many of the columns lie right of the pixel's own; half of them, rounded down, unless given.
-        stride: only every so-manieth pixel of every so-manieth row gets an output, the first one of all among them.
+        stride: s gives an output to every s-th pixel of every s-th row, beginning with the first.
     """
 
     def __init__(

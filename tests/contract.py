@@ -182,13 +182,20 @@ def check_quantiles(model: ar.AutoregressiveModel) -> None:
         torch.testing.assert_close(step.dist.cdf(x_t), step.u, atol=1e-6, rtol=0)
 
 
+# Parts of convolutional models that handle the rows above: where an image has one row, nothing passes through them.
+FOR_ROWS_ABOVE = ("vertical", "link", "above")
+
+
 def check_gradients(model: ar.AutoregressiveModel) -> None:
     """Every parameter gets a gradient, and a forward pass changes no weight."""
     if model.num_variables == 1 and isinstance(model, ar.AutoregressiveModel):
         return  # a single variable has nothing to depend on: only its biases learn
     before = copy.deepcopy(model.state_dict())
     model.loss(events(model, 24), contexts(model, 24)).backward()
+    one_row = len(model.event_shape) == 3 and model.event_shape[1] == 1
     for name, parameter in model.named_parameters():
+        if one_row and any(part in name for part in FOR_ROWS_ABOVE):
+            continue
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, (
             f"{name} gets no gradient"
         )

@@ -11,6 +11,13 @@ from functools import partial
 from typing import Any
 
 import torch
+from conv_paths import (
+    gated_pixelcnn_paths,
+    pixelcnn_paths,
+    pixelcnnpp_paths,
+    wavenet_paths,
+)
+from convolutional_cases import CONVOLUTIONAL
 from pixelrnn_paths import pixelrnn_paths
 from torch import Tensor
 
@@ -108,6 +115,12 @@ TRANSFORMERS: dict[str, dict[str, Any]] = {
         "position": "rotary",
     },
 }
+CONVOLUTIONAL_PATHS: dict[type[ar.AutoregressiveModel], Callable[..., Tensor]] = {
+    ar.PixelCNN: pixelcnn_paths,
+    ar.GatedPixelCNN: gated_pixelcnn_paths,
+    ar.PixelCNNpp: pixelcnnpp_paths,
+    ar.WaveNet: wavenet_paths,
+}
 ORDERINGS = ["reverse", "spiral", "hilbert", "random(3)", [2, 0, 5, 1, 4, 3]]
 
 
@@ -128,13 +141,18 @@ class Case:
         model = self.model(**self.arguments).to(dtype)
         with torch.no_grad():
             for parameter in model.parameters():
-                scale = 0.4 if parameter.dim() == 1 else parameter.shape[-1] ** -0.5
+                fan = parameter[0].numel() if parameter.dim() == 4 else parameter.shape[-1]
+                scale = 0.4 if parameter.dim() == 1 else fan**-0.5
                 parameter.add_(scale * torch.randn_like(parameter))
             if isinstance(model, ar.MADE):
                 for layer in list(model.layers)[:-1]:
                     layer.bias.add_(1.0)
-            if isinstance(model, ar.PixelRNN):
+            if isinstance(model, ar.PixelRNN | ar.WaveNet):
                 model.mix.bias.add_(1.0)
+            if isinstance(model, ar.PixelCNN | ar.GatedPixelCNN):
+                model.head.mix.bias.add_(1.0)
+                last = model.layers[-1].mix if isinstance(model, ar.GatedPixelCNN) else model.first
+                last.bias.add_(1.0)
         return model.eval()
 
     @property
@@ -169,6 +187,9 @@ def promised_dependencies(model: ar.AutoregressiveModel) -> Tensor:
         return _made_paths(model)
     if isinstance(model, ar.PixelRNN):
         return pixelrnn_paths(model)
+    for kind, paths in CONVOLUTIONAL_PATHS.items():
+        if isinstance(model, kind):
+            return paths(model)
     if isinstance(model, ar.LinearAR):
         return torch.ones(size, size, dtype=torch.bool).tril(-1).triu(-model.order)
     if isinstance(model, ar.Transformer) and model.mask is not None:
@@ -261,6 +282,7 @@ def _cases() -> list[Case]:
         for kind in ("row", "diagonal")
         for label, given in PIXEL_RNNS.items()
     ]
+    cases += [Case(*parts) for parts in CONVOLUTIONAL]
     return cases + [
         Case(f"BayesNet-{label}", ar.BayesNet, {"event_shape": (len(given["parents"]),), **given})
         for label, given in BAYES_NETS.items()

@@ -154,6 +154,9 @@ def test_activations_keep_their_scale_with_depth(depth: int) -> None:
 # -- on a GPU, where there is one ----------------------------------------------------------------------------------
 
 
+RGB = ("everything", "image")  # cases of both kinds of PixelCNN
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize(
     "name",
@@ -167,6 +170,9 @@ def test_activations_keep_their_scale_with_depth(depth: int) -> None:
         "RNN-vectors-everything",
         *(f"PixelRNN-{kind}-rgb-categorical-class" for kind in ("row", "diagonal")),
         *(f"Transformer-{kind}" for kind in ("categorical", "rotary-local-class", "end-class")),
+        *(f"{kind}-rgb-{label}" for kind in ("PixelCNN", "GatedPixelCNN") for label in RGB),
+        *(f"PixelCNNpp-{label}" for label in ("three-resolutions", "rgb-class", "small-image")),
+        *(f"WaveNet-{label}" for label in ("logistic-class", "three-taps-stacks-class")),
     ],
 )
 def test_on_a_gpu(name: str) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
-from armodels_lite.layers import CausalConv2d, MaskedLinear
+from armodels_lite.layers import CausalConv2d, MaskedLinear, gate, shift_down
 
 MASK = torch.rand(5, 7, generator=torch.Generator().manual_seed(0)) < 0.4
 
@@ -91,3 +92,54 @@ def test_a_masked_convolution() -> None:
     with torch.no_grad():
         layer.weight[~mask] = 1e6
     assert torch.equal(layer(x), out)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "ahead", "stride"),
+    [
+        (4, 7, 3, 1),
+        (1, 3, 0, 1),
+        (1, 4, 0, 1),
+        (2, 3, 1, 2),
+        (2, 2, 0, 2),
+        (3, 5, 2, 3),
+        (1, 1, 0, 1),
+    ],
+)
+def test_a_causal_convolution_is_a_dense_one_with_a_mask(
+    rows: int, columns: int, ahead: int, stride: int
+) -> None:
+    """The kernel made square and centred, its missing taps switched off: same function, same gradients."""
+    mask = torch.rand(5, 4, rows, columns, generator=torch.Generator().manual_seed(1)) < 0.7
+    layer = CausalConv2d(mask, ahead=ahead, stride=stride).double()
+    reach, behind = max(columns - 1 - ahead, ahead), columns - 1 - ahead
+    whole = torch.zeros(5, 4, 2 * rows - 1, 2 * reach + 1, dtype=torch.float64)
+    own = (..., slice(0, rows), slice(reach - behind, reach + ahead + 1))
+    whole[own] = torch.where(mask, layer.weight, 0.0).detach()
+    whole.requires_grad_()
+    x = torch.randn(2, 4, 6, 8, dtype=torch.float64, requires_grad=True)
+    found = layer(x)
+    expected = F.conv2d(x, whole, layer.bias, stride=stride, padding=(rows - 1, reach))
+    torch.testing.assert_close(found, expected)
+    weights = torch.randn_like(found)
+    (of_x, of_layer), (of_x_too, of_whole) = (
+        torch.autograd.grad((out * weights).sum(), [x, weight])
+        for out, weight in ((found, layer.weight), (expected, whole))
+    )
+    torch.testing.assert_close(of_x, of_x_too)
+    torch.testing.assert_close(of_layer, of_whole[own] * mask)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (5, 1), (3, 4)])
+def test_a_causal_convolution_keeps_the_size(shape: tuple[int, int]) -> None:
+    layer = CausalConv2d(torch.ones(2, 3, 4, 7, dtype=torch.bool))
+    assert layer(torch.randn(2, 3, *shape)).shape == (2, 2, *shape)
+
+
+def test_shift_down_and_gate() -> None:
+    x = torch.randn(2, 4, 3, 5)
+    below = shift_down(x)
+    assert (below[:, :, 0] == 0).all() and torch.equal(below[:, :, 1:], x[:, :, :-1])
+    assert torch.equal(shift_down(x[:, :, :1]), torch.zeros(2, 4, 1, 5))
+    expected = np.tanh(x[:, :2].numpy()) / (1 + np.exp(-x[:, 2:].numpy()))
+    torch.testing.assert_close(gate(x, 1), torch.from_numpy(expected))

@@ -87,7 +87,9 @@ class Reference:
         total = layer.bias
         for (i, j), values in self.values.items():
             down, right = i - at[0], j - at[1]
-            if abs(down) <= reach and abs(right) <= reach:
+            if (
+                -reach <= down <= 0 and abs(right) <= reach
+            ):  # no kernel has rows below the pixel's own
                 weight = layer.masked_weight()[:, :, reach + down, reach + right]
                 total = total + values @ weight.T
         return total

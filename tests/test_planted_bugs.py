@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import contract
 import pytest
@@ -15,9 +16,16 @@ import armodels_lite as ar
 from armodels_lite.masks import convolution_mask, degree_mask
 from armodels_lite.models.classical import LinearARDecoder
 from armodels_lite.models.fvsbn import FVSBNDecoder
+from armodels_lite.models.gated_pixelcnn_decoder import GatedPixelCNNDecoder
 from armodels_lite.models.made import MADEDecoder
 from armodels_lite.models.nade import NADEDecoder
+from armodels_lite.models.pixelcnn_decoder import PixelCNNDecoder
+from armodels_lite.models.pixelcnnpp import doubled
 from armodels_lite.models.pixelrnn_decoder import DiagonalDecoder, RowDecoder
+from armodels_lite.models.wavenet_decoder import WaveNetDecoder
+
+BITS = ar.Categorical(2)
+steps_equal_pass = partial(contract.check_steps_equal_pass, atol=1e-10)
 
 
 def fvsbn_mask_off_by_one() -> ar.FVSBN:
@@ -54,7 +62,8 @@ def pixelrnn_mask_b_first() -> ar.PixelRNN:
     """Mask B where the first convolution needs mask A: every pixel sees itself."""
     model = randomised(ar.PixelRNN((1, 2, 3), channels=6, layers=1).double())
     grey = torch.zeros(12)
-    model.first.mask = convolution_mask(grey, grey[:1], (7, 7), strict=False).double()
+    mask = convolution_mask(grey, grey[:1], (7, 7), strict=False)
+    model.first.mask = mask[:, :, :4].double()
     return model
 
 
@@ -71,6 +80,99 @@ def pixelrnn_not_moved_down() -> ar.PixelRNN:
     model = randomised(ar.PixelRNN((1, 2, 3), kind="diagonal", channels=6, layers=1).double())
     model.layers[0]._moved_down = lambda states: states
     return model
+
+
+def pixelcnn_mask_b_first() -> ar.PixelCNN:
+    """Mask B where the first convolution needs mask A."""
+    model = randomised(ar.PixelCNN((1, 2, 3), channels=4, layers=2, kernel_size=3).double())
+    mask = convolution_mask(torch.zeros(4), torch.tensor([0, -1]), (3, 3), strict=False)
+    model.first.mask = mask[:, :, :2].double()
+    return model
+
+
+def pixelcnn_one_tap_too_many() -> ar.PixelCNN:
+    """A later layer looks at the right neighbour."""
+    model = randomised(ar.PixelCNN((1, 2, 3), channels=4, layers=2, kernel_size=3).double())
+    model.layers[0].mask[:, :, 1, 2] = 1.0
+    return model
+
+
+def gated_groups_mixed() -> ar.GatedPixelCNN:
+    """The linear map behind the gates joins the features of all channels."""
+    model = ar.GatedPixelCNN((3, 1, 2), channels=6, layers=2, kernel_size=3)
+    model.layers[0].mix.mask.fill_(1.0)
+    return randomised(model.double())
+
+
+def gated_not_moved_down(monkeypatch: pytest.MonkeyPatch) -> ar.GatedPixelCNN:
+    """The horizontal stack takes its own row from the vertical one, which has seen that to its end."""
+    monkeypatch.setattr("armodels_lite.models.gated_pixelcnn.shift_down", lambda x: x)
+    model = ar.GatedPixelCNN((1, 2, 3), channels=4, layers=1, kernel_size=3)
+    return randomised(model.double())
+
+
+def pixelcnnpp_not_moved_down(monkeypatch: pytest.MonkeyPatch) -> ar.PixelCNNpp:
+    """The upper stream begins in a pixel's own row."""
+    monkeypatch.setattr("armodels_lite.models.pixelcnnpp.shift_down", lambda x: x)
+    model = ar.PixelCNNpp((1, 2, 3), channels=4, blocks=1, conditional=BITS)
+    return randomised(model.double())
+
+
+def pixelcnnpp_a_pixel_too_early(monkeypatch: pytest.MonkeyPatch) -> ar.PixelCNNpp:
+    """What the lower resolution gives back stands one pixel too far left."""
+
+    def shifted(x: Tensor, size: tuple[int, int]) -> Tensor:
+        return doubled(x, size).roll(-1, -1)
+
+    monkeypatch.setattr("armodels_lite.models.pixelcnnpp.doubled", shifted)
+    model = ar.PixelCNNpp((1, 3, 4), channels=4, blocks=1, conditional=BITS)
+    return randomised(model.double())
+
+
+class AllChannels(ar.PixelCNNpp):
+    """The means of green move with green itself."""
+
+    def _pairs(self) -> list[tuple[int, int]]:
+        return [(1, 1)]
+
+
+def pixelcnnpp_channel_too_far() -> ar.PixelCNNpp:
+    mixture = ar.LogisticMixture(2, levels=3)
+    return randomised(AllChannels((2, 1, 2), channels=4, blocks=1, conditional=mixture).double())
+
+
+class Unshifted(ar.WaveNet):
+    """The first layer takes x_t at step t, not x_(t-1)."""
+
+    def inputs(self, x: Tensor) -> Tensor:
+        return self.embedded(x)
+
+
+def wavenet_not_shifted() -> ar.WaveNet:
+    return randomised(Unshifted((4,), channels=4, layers=2, conditional=BITS).double())
+
+
+class OverfullDecoder(WaveNetDecoder):
+    """The longest queue turns over one step too soon."""
+
+    def _lay_out_queues(self) -> None:
+        super()._lay_out_queues()
+        self._period -= 1
+
+
+class StaleDecoder(PixelCNNDecoder):
+    """Looks at the rows above for the first row only."""
+
+    def _begin_row(self, row: int) -> None:
+        if row == 0:
+            super()._begin_row(row)
+
+
+class TopRowDecoder(GatedPixelCNNDecoder):
+    """Every row is told what the first row is told: nothing."""
+
+    def _begin_row(self, row: int) -> None:
+        super()._begin_row(0)
 
 
 class OneWayDecoder(DiagonalDecoder):
@@ -153,13 +255,32 @@ BUGS: dict[str, tuple[Callable[[], ar.AutoregressiveModel], list[Callable]]] = {
     "PixelRNN, mask B first": (pixelrnn_mask_b_first, [contract.check_normalisation]),
     "PixelRNN, a channel too far": (pixelrnn_channel_too_far, [contract.check_normalisation]),
     "PixelRNN, not moved down": (pixelrnn_not_moved_down, [contract.check_normalisation]),
+    "PixelCNN, mask B first": (pixelcnn_mask_b_first, [contract.check_normalisation]),
+    "PixelCNN, a tap too many": (pixelcnn_one_tap_too_many, [contract.check_normalisation]),
+    "Gated, groups mixed": (gated_groups_mixed, [contract.check_normalisation]),
+    "PixelCNN++, a channel too far": (pixelcnnpp_channel_too_far, [contract.check_normalisation]),
+    "WaveNet, not shifted": (wavenet_not_shifted, [contract.check_normalisation]),
+    "overfull decoder": (
+        lambda: decoded_by(
+            OverfullDecoder, ar.WaveNet((9,), channels=4, layers=3, conditional=BITS)
+        ),
+        [steps_equal_pass],
+    ),
+    "stale decoder": (
+        lambda: decoded_by(StaleDecoder, ar.PixelCNN((1, 3, 3), channels=4)),
+        [steps_equal_pass],
+    ),
+    "top-row decoder": (
+        lambda: decoded_by(TopRowDecoder, ar.GatedPixelCNN((1, 3, 3), channels=4)),
+        [steps_equal_pass],
+    ),
     "one-way decoder": (
         lambda: decoded_by(OneWayDecoder, ar.PixelRNN((1, 3, 3), kind="diagonal", channels=6)),
         [contract.check_cached_equals_naive],
     ),
     "spent decoder": (
         lambda: decoded_by(SpentDecoder, ar.PixelRNN((3, 3, 2), channels=6)),
-        [contract.check_cached_equals_naive],
+        [steps_equal_pass],
     ),
     "late decoder": (
         lambda: decoded_by(LateDecoder, ar.FVSBN((5,))),
@@ -206,9 +327,28 @@ def test_the_suite_notices(name: str) -> None:
         pixelrnn_mask_b_first,
         pixelrnn_channel_too_far,
         pixelrnn_not_moved_down,
+        pixelcnn_mask_b_first,
+        pixelcnn_one_tap_too_many,
+        gated_groups_mixed,
+        pixelcnnpp_channel_too_far,
+        wavenet_not_shifted,
     ],
 )
 def test_causality_names_the_leak(build: Callable[[], ar.AutoregressiveModel]) -> None:
     model = build()
     with pytest.raises(AssertionError, match=r"conditional \d depends on variable \d"):
+        contract.check_causality(model, promised_dependencies(model))
+
+
+@pytest.mark.parametrize(
+    "build",
+    [gated_not_moved_down, pixelcnnpp_not_moved_down, pixelcnnpp_a_pixel_too_early],
+)
+def test_the_suite_notices_a_forgotten_shift(
+    build: Callable[[pytest.MonkeyPatch], ar.AutoregressiveModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = build(monkeypatch)
+    with pytest.raises(AssertionError, match="the probabilities sum to"):
+        contract.check_normalisation(model)
+    with pytest.raises(AssertionError, match=r"conditional \d+ depends on variable \d+"):
         contract.check_causality(model, promised_dependencies(model))

@@ -60,7 +60,9 @@ class Conditioning(nn.Module):
         if self.classes is not None:
             biases = list(self.classes(context)[:, :, None, None].split(self.sizes, 1))
         if self.image is not None:
-            enlarge = [side // given for side, given in zip(self.size, context.shape[2:], strict=True)]
+            enlarge = [
+                side // given for side, given in zip(self.size, context.shape[2:], strict=True)
+            ]
             context = context.repeat_interleave(enlarge[0], 2).repeat_interleave(enlarge[1], 3)
             context = context.contiguous(memory_format=torch.channels_last)
             biases = list(self.image(context).split(self.sizes, 1))

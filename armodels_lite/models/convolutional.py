@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..arguments import flag
 from ..chain import AutoregressiveModel
 from ..conditionals import Bernoulli, Categorical, Conditional, LogisticMixture
 from ..layers import MaskedLinear
@@ -59,10 +60,8 @@ class ConvolutionalModel(AutoregressiveModel):
                 f"channels must be an int of at least {self.depth}, one for each channel of the image, "
                 f"got {channels!r}"
             )
-        if type(position) is not bool:
-            raise ValueError(f"position must be True or False, got {position!r}")
         self._check_context_image()
-        self.channels, self.position = channels, position
+        self.channels, self.position = channels, flag("position", position)
 
     def _check_context_image(self) -> None:
         shape = self.context_shape

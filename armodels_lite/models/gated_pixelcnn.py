@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ..arguments import odd_size, positive
 from ..conditionals import Conditional
 from ..decoder import Decoder
 from ..layers import CausalConv2d, gate, shift_down
@@ -23,9 +24,13 @@ from ..masks import channel_groups, convolution_mask, degree_mask
 from .conditioning import halves, plus
 from .convolutional import ConvolutionalModel, Head
 from .gated_pixelcnn_decoder import GatedPixelCNNDecoder
-from .pixelcnn import odd_size, positive
 
 __all__ = ["GatedLayer", "GatedPixelCNN"]
+
+
+# For small a a gated unit puts out about a / 2. No residual connection helps the vertical stack, so its first weights
+# have to: with 2.5 the spread between images is the same in every layer, with 1 it halves from one to the next.
+GAIN = 2.5
 
 
 class GatedPixelCNN(ConvolutionalModel):
@@ -49,7 +54,7 @@ class GatedPixelCNN(ConvolutionalModel):
 
     >>> model = GatedPixelCNN((1, 28, 28), channels=16, layers=5, kernel_size=3)
     >>> model.num_parameters()
-    28273
+    23953
     """
 
     def __init__(
@@ -76,7 +81,9 @@ class GatedPixelCNN(ConvolutionalModel):
             position=position,
         )
         self.kernel_size = odd_size("kernel_size", kernel_size)
-        self.first_kernel_size = odd_size("first_kernel_size", first_kernel_size or kernel_size)
+        self.first_kernel_size = self.kernel_size
+        if first_kernel_size is not None:
+            self.first_kernel_size = odd_size("first_kernel_size", first_kernel_size)
         groups = channel_groups(channels, self.depth)
         self.layers = nn.ModuleList(
             GatedLayer(
@@ -125,10 +132,10 @@ class GatedLayer(nn.Module):
     def __init__(self, outputs: Tensor, inputs: Tensor, size: int, *, first: bool) -> None:
         super().__init__()
         features, rows = len(outputs), size // 2 + 1
-        halves = outputs.repeat(2)  # the signals, then their gates
+        doubled = outputs.repeat(2)  # of the signals, then of their gates
         every = torch.ones(2 * features, len(inputs), rows, size, dtype=torch.bool)
-        mask = convolution_mask(halves, inputs, (size, size), strict=first)
-        self.vertical = CausalConv2d(every)
+        mask = convolution_mask(doubled, inputs, (size, size), strict=first)
+        self.vertical = CausalConv2d(every, gain=GAIN)
         self.horizontal = CausalConv2d(mask[:, :, size // 2 : rows, :rows], ahead=0)
         self.link = CausalConv2d(every.new_ones(2 * features, 2 * features, 1, 1), bias=False)
         own = degree_mask(outputs, outputs, strict=False)

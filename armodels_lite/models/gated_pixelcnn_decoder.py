@@ -11,7 +11,7 @@ from ..layers import gate
 from .conditioning import halves
 from .pixel_decoder import HeadStep, PixelDecoder, row_of, rows_last
 from .pixelcnn_decoder import first_rows
-from .row_cache import RowCache
+from .row_cache import RowCache, share_room
 
 if TYPE_CHECKING:
     from .gated_pixelcnn import GatedPixelCNN
@@ -33,13 +33,25 @@ class GatedPixelCNNDecoder(PixelDecoder):
         layers = self.model.layers
         self._above = [RowCache(layer.vertical, self.n, self._width) for layer in layers]
         self._left = [RowCache(layer.horizontal, self.n, self._width) for layer in layers]
+        share_room([*self._above, *self._left])
         self._links = [layer.link.weight.flatten(1).T.contiguous() for layer in layers]
+        # The last row is the bias: it meets the ones that `_with_one` ends with.
         self._mix = [
-            (layer.mix.bias, layer.mix.masked_weight().flatten(1).T.contiguous())
+            torch.cat([layer.mix.masked_weight().flatten(1).T, layer.mix.bias.unsqueeze(0)])
             for layer in layers
         ]
+        self._make_room()
         self._head = HeadStep(self.model.head)
         self._given = [halves(bias) for bias in self.model.given(self.context)]
+
+    def _make_room(self) -> None:
+        """Working memory that each layer of each pixel fills anew."""
+        channels, like = self.model.channels, self._mix[0]
+        self._mixed = like.new_empty(self.n, 2 * channels)
+        self._halves = self._mixed.chunk(2, 1)
+        self._with_one = like.new_ones(self.n, channels + 1)
+        self._gated = self._with_one[:, :channels]
+        self._nothing = like.new_zeros(self.n, channels)
 
     def _clear(self) -> None:
         for cache in [*self._above, *self._left]:
@@ -63,8 +75,9 @@ class GatedPixelCNNDecoder(PixelDecoder):
             links = self._pass_down(row - 1)
         for cache, link, (_, bias) in zip(self._left, links, self._given, strict=True):
             cache.begin_row()
-            given = row_of(bias, row)
-            cache.look_up(link if given is None else given if link is None else link + given)
+            cache.look_up(link)
+            if bias is not None:
+                cache.above += row_of(bias, row)
         self._left[0].row[..., -1] = 1
 
     def _pass_down(self, row: int) -> list[Tensor]:
@@ -79,15 +92,15 @@ class GatedPixelCNNDecoder(PixelDecoder):
             below = gate(outputs if bias is None else outputs + bias, -1)
         return links
 
-    def _write(self, column: int, channel: int, x_t: Tensor) -> None:
-        self._left[0].cells[column][:, channel] = self.model.scaled(x_t)
+    def _cell(self, column: int) -> Tensor:
+        return self._left[0].cells[column]
 
     def _compute_pixel(self, row: int, column: int) -> Tensor:
-        known = None
-        for cache, (bias, weight) in zip(self._left, self._mix, strict=True):
-            if known is not None:
-                cache.cells[column].copy_(known)
-            gated = gate(cache.at(column), -1)
-            mixed = torch.addmm(bias, gated, weight)
-            known = mixed if known is None else known + mixed
+        signal, opening = self._halves
+        known, afters = self._nothing, [*self._left[1:], None]
+        for cache, weight, after in zip(self._left, self._mix, afters, strict=True):
+            cache.at(column, out=self._mixed)
+            torch.mul(signal.tanh_(), opening.sigmoid_(), out=self._gated)
+            room = None if after is None else after.cells[column]
+            known = torch.addmm(known, self._with_one, weight, out=room)
         return self._head(known)

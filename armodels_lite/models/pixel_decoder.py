@@ -17,10 +17,12 @@ class PixelDecoder(Decoder):
     is the one that later pixels see.
     """
 
-    recomputes_channels = True  # False where no feature of a pixel depends on the pixel's own channels
+    # False where no feature of a pixel depends on the pixel's own channels.
+    recomputes_channels = True
 
     def _start(self) -> None:
         self._depth, self._height, self._width = self.model.event_shape
+        self._scale = 2 / (self.model.levels - 1)
         self._weigh()
         self._clear()
         self._begin_row(0)
@@ -67,6 +69,11 @@ class PixelDecoder(Decoder):
                     self._write(place, channel, values[:, step])
             self._params_of_pixel = self._compute_pixel(row, place)
 
+    def _write(self, column: int, channel: int, x_t: Tensor) -> None:
+        """Take a value (n,) of the current row: `model.scaled`, where it is to stand."""
+        cell = self._cell(column).select(1, channel)
+        cell.copy_(x_t).mul_(self._scale).sub_(1)
+
     # -- what a kind says ----------------------------------------------------------------------------------------
 
     def _weigh(self) -> None:
@@ -85,8 +92,8 @@ class PixelDecoder(Decoder):
         """Everything that the rows above add to the pixels of this one."""
         raise NotImplementedError
 
-    def _write(self, column: int, channel: int, x_t: Tensor) -> None:
-        """Take a value (n,) of the current row."""
+    def _cell(self, column: int) -> Tensor:
+        """Where the values of a pixel of the current row enter the network, (n, C + 1)."""
         raise NotImplementedError
 
     def _compute_pixel(self, row: int, column: int) -> Tensor:

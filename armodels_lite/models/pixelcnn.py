@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from ..arguments import odd_size, positive
 from ..conditionals import Conditional
 from ..decoder import Decoder
 from ..layers import CausalConv2d
@@ -23,7 +24,7 @@ from .conditioning import plus
 from .convolutional import ConvolutionalModel, Head
 from .pixelcnn_decoder import PixelCNNDecoder
 
-__all__ = ["PixelCNN", "odd_size", "positive"]
+__all__ = ["PixelCNN"]
 
 
 class PixelCNN(ConvolutionalModel):
@@ -58,7 +59,7 @@ class PixelCNN(ConvolutionalModel):
 
     >>> model = PixelCNN((1, 28, 28), channels=16, layers=5, kernel_size=3)
     >>> model.num_parameters()
-    6121
+    5633
     """
 
     def __init__(
@@ -85,7 +86,9 @@ class PixelCNN(ConvolutionalModel):
             position=position,
         )
         self.kernel_size = odd_size("kernel_size", kernel_size)
-        self.first_kernel_size = odd_size("first_kernel_size", first_kernel_size or kernel_size)
+        self.first_kernel_size = self.kernel_size
+        if first_kernel_size is not None:
+            self.first_kernel_size = odd_size("first_kernel_size", first_kernel_size)
         groups = channel_groups(channels, self.depth)
         self.first = _masked(groups, self.input_groups, self.first_kernel_size, strict=True)
         # The sum over all layers stays of order one.
@@ -117,20 +120,9 @@ class PixelCNN(ConvolutionalModel):
         return PixelCNNDecoder(self, n, context)
 
 
-def _masked(outputs: Tensor, inputs: Tensor, size: int, *, strict: bool, gain: float = 1.0):
+def _masked(
+    outputs: Tensor, inputs: Tensor, size: int, *, strict: bool, gain: float = 1.0
+) -> CausalConv2d:
+    """A convolution size x size from features of these groups to features of those, with mask A if strict, else B."""
     mask = convolution_mask(outputs, inputs, (size, size), strict=strict)
     return CausalConv2d(mask[:, :, : size // 2 + 1], gain=gain)
-
-
-def odd_size(name: str, size: int) -> int:
-    """The side of a kernel, if it is odd and at least 3; ValueError if not."""
-    if type(size) is not int or size < 3 or size % 2 == 0:
-        raise ValueError(f"{name} must be an odd int of at least 3, got {size!r}")
-    return size
-
-
-def positive(name: str, value: int) -> int:
-    """The value, if it is a positive int; ValueError if not."""
-    if type(value) is not int or value < 1:
-        raise ValueError(f"{name} must be a positive int, got {value!r}")
-    return value

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .pixel_decoder import HeadStep, PixelDecoder, row_of, rows_last
-from .row_cache import RowCache
+from .row_cache import RowCache, share_room
 
 if TYPE_CHECKING:
     from .pixelcnn import PixelCNN
@@ -30,6 +30,9 @@ class PixelCNNDecoder(PixelDecoder):
         model = self.model
         convs = [model.first, *model.layers]
         self._caches = [RowCache(conv, self.n, self._width) for conv in convs]
+        share_room(self._caches)
+        # Working memory. Given as `out`, it keeps its dtype under autocast, which operations in place rely on.
+        self._known = self._caches[0].above.new_empty(self.n, model.channels)
         self._head = HeadStep(model.head)
         self._given = model.given(self.context)
 
@@ -45,21 +48,26 @@ class PixelCNNDecoder(PixelDecoder):
             cache.load(rows_last(below))
 
     def _begin_row(self, row: int) -> None:
+        below = None
         for cache, bias in zip(self._caches, self._given, strict=True):
             cache.begin_row()
             cache.look_up(row_of(bias, row))
+            if below is not None:  # each layer adds to what the one below it knows
+                cache.above += below.above
+            below = cache
         self._caches[0].row[..., -1] = 1
 
-    def _write(self, column: int, channel: int, x_t: Tensor) -> None:
-        self._caches[0].cells[column][:, channel] = self.model.scaled(x_t)
+    def _cell(self, column: int) -> Tensor:
+        return self._caches[0].cells[column]
 
     def _compute_pixel(self, row: int, column: int) -> Tensor:
         first, *caches = self._caches
-        known = first.at(column)
+        known, above = first.own(column, out=self._known), first.starts[column]
         for cache in caches:
-            torch.clamp(known, min=0, out=cache.cells[column])
-            known += cache.at(column)
-        return self._head(known)
+            torch.add(known, above, out=cache.cells[column]).relu_()
+            cache.add_own(column, known)
+            above = cache.starts[column]
+        return self._head(known + above)
 
 
 def first_rows(bias: Tensor, count: int) -> Tensor:

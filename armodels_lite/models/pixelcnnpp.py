@@ -5,8 +5,8 @@ Mixture Likelihood and Other Modifications", 2017. Differs from the paper:
 
 - p(R, G, B) is written as a product over the channels, which are drawn one after the other with one uniform number
   each; the paper draws a component first, then all three channels from it. The joint distribution is the same.
-- ELU in place of concatenated ELU; 5 x 5 kernels in the first layer; to a higher resolution each pixel becomes four by a
-  linear map, and to a lower one both streams use the kernels of their other layers.
+- ELU in place of concatenated ELU; 5 x 5 kernels in the first layer. On the way to a higher resolution a linear map
+  makes four pixels of each; on the way to a lower one both streams use kernels of the same size as elsewhere.
 - No weight normalisation; dropout is off unless asked for. Sides need not be even.
 - `Categorical` is accepted too. The logits of a channel then add what each earlier channel of the pixel says.
 """
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..arguments import positive, share
 from ..conditionals import Categorical, Conditional, LogisticMixture
 from ..decoder import Decoder
 from ..distributions import LogisticMixture as Mixture
@@ -27,7 +28,6 @@ from ..layers import CausalConv2d, shift_down
 from ..masks import convolution_mask
 from .conditioning import halves, plus
 from .convolutional import ConvolutionalModel
-from .pixelcnn import positive
 from .pixelcnnpp_decoder import PixelCNNppDecoder
 
 __all__ = ["GatedResidual", "PixelCNNpp", "Resolution"]
@@ -40,10 +40,10 @@ class PixelCNNpp(ConvolutionalModel):
 
     The upper stream sees the rows above a pixel, the left stream what was drawn before it; the second takes from the
     first in every block. Blocks work at full resolution, then at half, and so on, and back; on the way back each block
-    also takes what its counterpart on the way down put out (short cuts). No stream sees a pixel's own channels. How a
-    channel depends on the ones before it in the same pixel is said by few numbers: with components k shared by the
-    channels, p(G | R) = sum_k w_k L_k(G) with w_k proportional to pi_k L_k(R), and the means of L_k move linearly with R;
-    blue likewise.
+    also takes what its counterpart on the way down put out (short cuts). No stream sees a pixel's own channels. A few
+    numbers say how a channel depends on the ones before it in the same pixel. All channels share their components k, so
+    p(G | R) = sum_k w_k L_k(G), with w_k proportional to pi_k L_k(R), and the mean of L_k moves linearly with R. Blue
+    depends on red and green in the same way.
 
     Args:
         event_shape: (C, H, W). Every pixel's channels are drawn one after the other.
@@ -60,7 +60,7 @@ class PixelCNNpp(ConvolutionalModel):
 
     >>> model = PixelCNNpp((3, 32, 32), channels=16, blocks=1, mixtures=5)
     >>> model.conditional, model.num_parameters()
-    (LogisticMixture(components=5, levels=256), 63506)
+    (LogisticMixture(components=5, levels=256), 49218)
     """
 
     conditionals = (LogisticMixture, Categorical)
@@ -83,7 +83,8 @@ class PixelCNNpp(ConvolutionalModel):
         if conditional is not None and mixtures is not None:
             raise ValueError("give mixtures or conditional, not both")
         if conditional is None:
-            conditional = LogisticMixture(10 if mixtures is None else mixtures)
+            mixtures = 10 if mixtures is None else positive("mixtures", mixtures)
+            conditional = LogisticMixture(mixtures)
         super().__init__(
             event_shape,
             channels=channels,
@@ -93,10 +94,7 @@ class PixelCNNpp(ConvolutionalModel):
             context_shape=context_shape,
             position=position,
         )
-        if isinstance(dropout, bool) or not 0 <= dropout < 1:
-            raise ValueError(
-                f"dropout must be a share of at least 0 and less than 1, got {dropout!r}"
-            )
+        share("dropout", dropout)
         every = torch.ones(channels, self.depth + 1, FIRST // 2 + 1, FIRST, dtype=torch.bool)
         self.first_above = CausalConv2d(every)
         # No channel of the pixel itself: all belong to one group, which mask A hides.
@@ -130,34 +128,34 @@ class PixelCNNpp(ConvolutionalModel):
 
     # -- channels of a pixel -------------------------------------------------------------------------------------
 
-    def channel_params(self, pixels: Tensor, x: Tensor) -> Tensor:
-        """Outputs (..., R) of the network and values (..., C) to the parameters (..., C, P) of every channel.
+    def channel_params(self, pixels: Tensor, x: Tensor, count: int | None = None) -> Tensor:
+        """Outputs (..., R) of the network and values (..., C) to the parameters (..., count, P) of the first channels.
 
-        Those of a channel depend on the values of the channels before it.
+        Of all C unless a count is given. Those of a channel depend on the values of the channels before it.
         """
+        count = self.depth if count is None else count
         if isinstance(self.conditional, Categorical):
             logits = list(pixels.chunk(self.depth, -1))
             for (source, target), link in zip(self._pairs(), self.channel_links, strict=True):
                 logits[target] = logits[target] + link(x[..., source])
-            return torch.stack(logits, -2)
-        return self._mixtures(pixels, x)
+            return torch.stack(logits[:count], -2)
+        return self._mixtures(pixels, x, count)
 
-    def _mixtures(self, pixels: Tensor, x: Tensor) -> Tensor:
+    def _mixtures(self, pixels: Tensor, x: Tensor, count: int) -> Tensor:
         """The outputs of a pixel are M weights, then means and log scales (C, M), then a factor a pair of channels."""
-        count, depth = self.conditional.components, self.depth
-        pixels = pixels.unflatten(-1, (-1, count))
-        weights, means, log_scales, slopes = pixels.split(
-            [1, depth, depth, len(self._pairs())], -2
-        )
+        depth = self.depth
+        pixels = pixels.unflatten(-1, (-1, self.conditional.components))
+        weights, means, log_scales, slopes = pixels.split([1, depth, depth, len(self._pairs())], -2)
         weights, means, log_scales = weights.squeeze(-2), means.unbind(-2), log_scales.unbind(-2)
         means = list(means)
         values, found = self.scaled(x).unsqueeze(-1), []
         for (source, target), slope in zip(self._pairs(), slopes.tanh().unbind(-2), strict=True):
             means[target] = means[target] + slope * values[..., source, :]
-        for channel in range(depth):
+        for channel in range(count):
             params = torch.cat([weights, means[channel], log_scales[channel]], -1)
             found.append(params)
-            if channel + 1 < depth:  # the next channel weighs the components by how well they fit this one
+            if channel + 1 < count:
+                # The next channel weighs the components by how well they fit this one.
                 mixture = Mixture(params, self.levels)
                 weights = weights + mixture.component_log_probs(x[..., channel]).to(weights.dtype)
         return torch.stack(found, -2)

@@ -57,14 +57,16 @@ class PixelCNNppDecoder(PixelDecoder):
         left.row[..., -1] = 1
         self._network.begin_row(row, before if for_above is None else before + for_above)
 
-    def _write(self, column: int, channel: int, x_t: Tensor) -> None:
-        self._first[1].cells[column][:, channel] = self.model.scaled(x_t)
+    def _cell(self, column: int) -> Tensor:
+        return self._first[1].cells[column]
 
     def _compute_pixel(self, row: int, column: int) -> Tensor:
         known = self._network.at(row, column, self._first[1].at(column))
         return torch.addmm(self._out[0], F.elu(known), self._out[1])
 
     def _params(self) -> Tensor:
+        if self._depth == 1:
+            return self._params_of_pixel
         pixel, channel = divmod(self.t, self._depth)
         values = self.x.view(self.n, self._depth, self._height * self._width)[..., pixel]
-        return self.model.channel_params(self._params_of_pixel, values)[:, channel]
+        return self.model.channel_params(self._params_of_pixel, values, channel + 1)[:, channel]

@@ -19,6 +19,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..arguments import odd_size, positive
 from ..chain import AutoregressiveModel
 from ..conditionals import Bernoulli, Categorical, Conditional
 from ..decoder import Decoder
@@ -90,11 +91,9 @@ class PixelRNN(AutoregressiveModel):
                 f"channels must be an int of at least {depth}, one for each channel of the image, "
                 f"got {channels!r}"
             )
-        if type(layers) is not int or layers < 1:
-            raise ValueError(f"layers must be a positive int, got {layers!r}")
-        if type(kernel_size) is not int or kernel_size < 3 or kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size must be an odd int of at least 3, got {kernel_size!r}")
-        self.kind, self.channels, self.kernel_size = kind, channels, kernel_size
+        positive("layers", layers)
+        self.kind, self.channels = kind, channels
+        self.kernel_size = odd_size("kernel_size", kernel_size)
         inputs, outputs = self.conditional.num_features, self.conditional.num_params
         colours, groups = torch.arange(depth), channel_groups(2 * channels, depth)
         mask = convolution_mask(

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from ..layers import CausalConv2d
 from .conditioning import halves, plus
 from .pixel_decoder import row_of
-from .row_cache import RowCache
+from .row_cache import RowCache, share_room
 
 if TYPE_CHECKING:
     from .pixelcnnpp import Block, Resolution
@@ -129,11 +129,14 @@ class BlockCache:
             for stream in (block.above, block.left)
             for conv in (stream.first, stream.second)
         ]
+        share_room(self.convs)
         self._above_beside = None if block.above.beside is None else pointwise(block.above.beside)
         bias, weight = pointwise(block.left.beside)
         features = block.left.first.in_channels
         self._from_above = bias, weight[:features]
         self._from_short_cut = weight[features:]
+        self._gates = weight.new_empty(n, 2 * features)  # working memory
+        self._signal, self._opening = self._gates.chunk(2, 1)
 
     def clone(self) -> BlockCache:
         """An independent copy; the weights are shared."""
@@ -147,12 +150,12 @@ class BlockCache:
         for_above, for_left = (row_of(bias, row) for bias in self._given)
         for cache in self.convs:
             cache.begin_row()
-        first.row.copy_(F.elu(above))
+        F.elu_(first.row.copy_(above))
         mixed = plus(first.whole_row(), for_above)
         if before is not None:
             bias, weight = self._above_beside
             mixed = mixed + (bias + F.elu(before) @ weight)
-        second.row.copy_(F.elu(mixed))
+        F.elu_(second.row.copy_(mixed))
         signal, opening = second.whole_row().chunk(2, -1)
         above = above + signal * opening.sigmoid()
         bias, weight = self._from_above
@@ -163,13 +166,13 @@ class BlockCache:
     def at(self, column: int, known: Tensor, before: Tensor | None = None) -> Tensor:
         """The left stream's pixel (n, F) and its short cut, through the block."""
         _, _, first, second = self.convs
-        first.cells[column].copy_(F.elu(known))
+        F.elu_(first.cells[column].copy_(known))
         mixed = first.at(column)
         if before is not None:
-            mixed.addmm_(F.elu(before), self._from_short_cut)
-        second.cells[column].copy_(F.elu(mixed))
-        signal, opening = second.at(column).chunk(2, -1)
-        return torch.addcmul(known, signal, opening.sigmoid())
+            mixed = torch.addmm(mixed, F.elu(before), self._from_short_cut)
+        F.elu_(second.cells[column].copy_(mixed))
+        second.at(column, out=self._gates)
+        return torch.addcmul(known, self._signal, self._opening.sigmoid_())
 
 
 def pointwise(conv: CausalConv2d) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ K. Kavukcuoglu, "WaveNet: A Generative Model for Raw Audio", 2016. Differs from 
 
 - The residual connection has no bias: the next layer's does the same.
 - The convolution in front of the first layer is a linear map of the sample before.
-- `position` tells the time, for recordings that all begin with the word.
+- `position` tells the network how much time has passed, for recordings that all start when somebody begins to speak.
 - Real values and mixtures of logistics are accepted as well.
 """
 
@@ -18,11 +18,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..arguments import flag, positive
 from ..chain import AutoregressiveModel
 from ..conditionals import Categorical, Conditional, GaussianMixture, LogisticMixture
 from ..decoder import Decoder
 from ..layers import gate
-from .pixelcnn import positive
 from .transformer import sinusoids
 from .wavenet_decoder import WaveNetDecoder
 
@@ -88,8 +88,6 @@ class WaveNet(AutoregressiveModel):
             raise ValueError(f"WaveNet has event shape (T,), got {self.event_shape}")
         if type(kernel_size) is not int or kernel_size < 2:
             raise ValueError(f"kernel_size must be an int of at least 2, got {kernel_size!r}")
-        if type(position) is not bool:
-            raise ValueError(f"position must be True or False, got {position!r}")
         self.channels, self.kernel_size = positive("channels", channels), kernel_size
         skip = positive("skip_channels", 2 * channels if skip_channels is None else skip_channels)
         self.dilations = [2**level for level in range(positive("layers", layers))]
@@ -99,15 +97,17 @@ class WaveNet(AutoregressiveModel):
         else:
             self.embed = nn.Linear(self.conditional.num_features, channels)
         self.layers = nn.ModuleList(
-            GatedConvolution(channels, skip, kernel_size, dilation, last=index == 0)
-            for index, dilation in reversed(list(enumerate(reversed(self.dilations))))
+            GatedConvolution(
+                channels, skip, kernel_size, dilation, last=number == len(self.dilations)
+            )
+            for number, dilation in enumerate(self.dilations, start=1)
         )
         self.classes = None
         if num_classes is not None:
             self.classes = nn.Embedding(num_classes, len(self.layers) * 2 * channels)
             nn.init.zeros_(self.classes.weight)
         self.place = None
-        if position:
+        if flag("position", position):
             table = sinusoids(self.num_variables, 2 * channels)
             self.register_buffer("times", table, persistent=False)
             self.place = nn.Linear(2 * channels, channels, bias=False)
@@ -127,7 +127,7 @@ class WaveNet(AutoregressiveModel):
 
     def inputs(self, x: Tensor) -> Tensor:
         """What the first layer takes, (B, L, C): at step t the value x_(t-1), nothing at the first step."""
-        known = F.pad(self.embedded(x)[:, :-1], (0, 0, 1, 0))
+        known = F.pad(self.embedded(x), (0, 0, 1, 0))[:, :-1]
         return known if self.place is None else known + self.place(self.times[: x.shape[1]])
 
     def embedded(self, x: Tensor) -> Tensor:

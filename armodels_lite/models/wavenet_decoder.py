@@ -71,7 +71,8 @@ class WaveNetDecoder(Decoder):
         self._sizes, self._begins, self._period = sizes, begins, max(sizes)
         steps = torch.arange(self._period).unsqueeze(1)
         size, begin = torch.tensor(sizes), torch.tensor(begins)
-        back = torch.arange(model.kernel_size - 1, 0, -1).unsqueeze(1) * torch.tensor(model.dilations)
+        taps = torch.arange(model.kernel_size - 1, 0, -1).unsqueeze(1)
+        back = taps * torch.tensor(model.dilations)
         read = (steps.unsqueeze(1) - back) % size + begin  # (period, K - 1, layers)
         self._read = read.transpose(1, 2).flatten(1).to(device).unbind(0)
         self._write = (steps % size + begin).to(device).unbind(0)
@@ -148,5 +149,6 @@ class WaveNetDecoder(Decoder):
             _, inputs = model.pass_through(model.inputs(values), model.given(self.context))
             for known, size, begin in zip(inputs, self._sizes, self._begins, strict=True):
                 steps = torch.arange(max(0, t - size), t, device=model.device)
+                known = known.to(self._queues.dtype)  # another one under autocast
                 self._queues[begin + steps % size] = known[:, steps].transpose(0, 1)
         self._step_network(model.embedded(values[:, -1]) if t > 0 else None)

@@ -1,0 +1,36 @@
+"""Checks of what a constructor is given: each returns the value, or raises an error that names the argument."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["flag", "odd_size", "positive", "share"]
+
+
+def positive(name: str, value: Any) -> int:
+    """The value, if it is a positive int; ValueError if not."""
+    # No bool and no integer of numpy: the config of a saved model could not hold them as what they are.
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{name} must be a positive int, got {value!r}")
+    return value
+
+
+def odd_size(name: str, value: Any) -> int:
+    """The side of a kernel, if it is an odd int of at least 3; ValueError if not."""
+    if type(value) is not int or value < 3 or value % 2 == 0:
+        raise ValueError(f"{name} must be an odd int of at least 3, got {value!r}")
+    return value
+
+
+def share(name: str, value: Any) -> float:
+    """The value, if it is a number of at least 0 and less than 1; ValueError if not."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
+        raise ValueError(f"{name} must be a share of at least 0 and less than 1, got {value!r}")
+    return value
+
+
+def flag(name: str, value: Any) -> bool:
+    """The value, if it is True or False; ValueError if not."""
+    if type(value) is not bool:
+        raise ValueError(f"{name} must be True or False, got {value!r}")
+    return value
