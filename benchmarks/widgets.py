@@ -36,9 +36,19 @@ def makers() -> dict[str, Callable[[], widgets.Stepper]]:
         ),
         "BernoulliLikelihood": widgets.BernoulliLikelihood,
         "DecisionBoundary": widgets.DecisionBoundary,
+        "DilationTree, largest": lambda: widgets.DilationTree((1, 2, 4, 8) * 2, 3, 40),
         "GradientReach": widgets.GradientReach,
         "HistogramBins": lambda: widgets.HistogramBins(values, values, low=-1.0, high=3.0),
         "MaskStepper, largest": lambda: widgets.MaskStepper(6, (8, 8), seed=0),
+        "MaskStepper, PixelCNN 28x28": lambda: widgets.MaskStepper(
+            ar.PixelCNN((1, 28, 28), layers=8, kernel_size=3, first_kernel_size=7)
+        ),
+        "MaskStepper, GatedPixelCNN 28x28": lambda: widgets.MaskStepper(
+            ar.GatedPixelCNN((1, 28, 28), layers=8, kernel_size=3, first_kernel_size=7)
+        ),
+        "MaskStepper, PixelCNNpp RGB 28x28": lambda: widgets.MaskStepper(
+            ar.PixelCNNpp((3, 28, 28), channels=16)
+        ),
         "MixtureSteps": lambda: widgets.MixtureSteps(values, values),
         "NADEWalk": lambda: widgets.NADEWalk(ar.NADE((1, 8, 8), hidden=12), image),
         "NetworkWalk": lambda: widgets.NetworkWalk(weather),

@@ -12,6 +12,7 @@ from test_widget_foundations import pictures, words
 from test_widgets import descendants, press
 
 from armodels_lite.widgets import MaskStepper
+from armodels_lite.widgets.made_masks import MadeMasks
 from armodels_lite.widgets.mask_state import MaskFrame, MaskNetwork, Move, walk
 from armodels_lite.widgets.mask_view import (
     COMPACT,
@@ -25,15 +26,15 @@ from armodels_lite.widgets.mask_words import joined, sentence
 BLUE, ACCENT = "#0072B2", "#D55E00"
 
 
-def stepper(**options: object) -> MaskStepper:
+def stepper(**options: object) -> MadeMasks:
     return MaskStepper(**{"ordering": ORDER, "degrees": DEGREES, **options})
 
 
-def told(widget: MaskStepper, step: int) -> str:
+def told(widget: MadeMasks, step: int) -> str:
     return sentence(widget.frame(step))
 
 
-def control(widget: MaskStepper, name: str) -> ipywidgets.Widget:
+def control(widget: MadeMasks, name: str) -> ipywidgets.Widget:
     return next(w for w in descendants(widget) if getattr(w, "description", None) == name)
 
 

@@ -6,6 +6,7 @@ import html
 import math
 import re
 import warnings
+from collections.abc import Callable
 from xml.etree import ElementTree
 
 import ipywidgets
@@ -15,12 +16,13 @@ import torch
 from scipy import stats
 from test_widgets import descendants, find, press
 
-from armodels_lite import FVSBN, NADE, Categorical, Transformer
+from armodels_lite import FVSBN, NADE, Categorical, GatedPixelCNN, PixelCNN, Transformer
 from armodels_lite.widgets import (
     ARProcess,
     AttentionViewer,
     BernoulliLikelihood,
     DecisionBoundary,
+    DilationTree,
     GradientReach,
     HistogramBins,
     MaskStepper,
@@ -74,6 +76,16 @@ def next_symbol(**options: object) -> NextSymbol:
     return NextSymbol(torch.from_numpy(2 * rng.normal(size=40)), symbols, **options)
 
 
+def masks_of(kind: type, shape: tuple[int, int, int], channels: int) -> Callable[..., Stepper]:
+    """A stepper through the masks of four layers of 3 x 3."""
+
+    def make(**options: object) -> Stepper:
+        torch.manual_seed(0)
+        return MaskStepper(kind(shape, channels=channels, layers=4, kernel_size=3), **options)
+
+    return make
+
+
 def unrolled(**options: object) -> UnrolledRNN:
     rng = np.random.default_rng(0)
     shapes = [(3, 3), (3, 4), (4, 3), (3,)]
@@ -89,9 +101,13 @@ MAKERS = {
     "orderings": OrderingWalk,
     "skew": SkewWalk,
     "boundary": DecisionBoundary,
+    "dilations": DilationTree,
     "gradients": GradientReach,
     "nade": nade_walk,
     "masks": MaskStepper,
+    "pixelcnn": masks_of(PixelCNN, (1, 5, 5), channels=4),
+    "gated": masks_of(GatedPixelCNN, (1, 5, 5), channels=4),
+    "rgb": masks_of(PixelCNN, (3, 3, 3), channels=6),
     "mixture": mixture,
     "text": text_sampler,
     "next": next_symbol,

@@ -10,6 +10,7 @@ from .ar_process import ARProcess
 from .attention_viewer import AttentionViewer
 from .bernoulli_likelihood import BernoulliLikelihood
 from .decision_boundary import DecisionBoundary
+from .dilation_tree import DilationTree
 from .gradient_reach import GradientReach
 from .grid import PixelGrid
 from .histogram_bins import HistogramBins
@@ -34,6 +35,7 @@ __all__ = [
     "BernoulliLikelihood",
     "Controls",
     "DecisionBoundary",
+    "DilationTree",
     "GradientReach",
     "HistogramBins",
     "MaskStepper",

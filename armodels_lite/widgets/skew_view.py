@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 
-from .cutting import Point
+from .board import EDGE, LEFT, TOP, WHITE, Board, sheet
 from .skew_state import ROW, SkewFrame, skewed
-from .svg import ACCENT, BLUE, FILL, QUIET, Drawing, text_width
+from .svg import ACCENT, FILL, Drawing, text_width
 
 __all__ = ["cell_size", "image_drawing", "steps_drawing"]
 
 WIDTH, COMPACT = 690, 236  # pixels on the screen: of both drawings together, of a frame in a strip
-LEFT, TOP, EDGE = 24, 42, 6  # a board's margins; above it stand a title and the heads of columns
 HEADS = 54  # the left margin where rows have names
-NARROWEST = 150  # of a drawing, for the words above and below a small board
 LARGEST = 40  # the side of a cell
 # Cells keep these colours in a dark theme, as those of every grid of pixels in the course.
-TO_COME, DONE, INK, HATCH = "#ffffff", "#d4d4d4", "#111111", "#7a7a7a"
+TO_COME, DONE = WHITE, "#d4d4d4"
 FROM_RIGHT = "#8fd0bb"  # a green light enough for numbers
 
 
@@ -33,90 +27,7 @@ def cell_size(shape: tuple[int, int], width: float | None = None) -> float:
     return min(LARGEST, (width - LEFT - EDGE) / skew, (width - HEADS - EDGE) / across)
 
 
-# -- a board of cells ----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Board:
-    """Rows of square cells on a drawing, the upper left corner at (left, top)."""
-
-    drawing: Drawing
-    cell: float
-    left: float = LEFT
-    top: float = TOP
-
-    def corner(self, row: float, column: float) -> Point:
-        return self.left + self.cell * column, self.top + self.cell * row
-
-    def fill(self, row: float, column: float, colour: str, number: int = 0) -> None:
-        """A cell with a number in it."""
-        self.drawing.rect(
-            self.corner(row, column), self.cell, self.cell, colour, stroke=QUIET, stroke_width=0.6
-        )
-        if number:
-            x, y = self.corner(row + 0.5, column + 0.5)
-            size = min(13.0, max(9.0, 0.42 * self.cell))
-            self.drawing.text(x, y + 0.36 * size, str(number), colour=INK, size=size)
-
-    def empty(self, row: float, column: float) -> None:
-        """A place beside the image: the page shows through."""
-        corner = self.corner(row, column)
-        self.drawing.rect(corner, self.cell, self.cell, "none", stroke=QUIET, stroke_width=0.25)
-
-    def hatch(self, row: float, column: float) -> None:
-        for share in (0.5, 1.0, 1.5):
-            low, high = max(0.0, share - 1), min(1.0, share)
-            start = self.corner(row + share - low, column + low)
-            end = self.corner(row + share - high, column + high)
-            self.drawing.line(start, end, HATCH, width=1)
-
-    def outline(self, inside: np.ndarray) -> None:
-        """A line around a set of cells, bool (R, C), along every edge between one that is in and one that is not."""
-        padded = np.pad(inside, 1)
-        for row, column in np.argwhere(padded[1:, :] != padded[:-1, :]).tolist():
-            ends = self.corner(row, column - 1), self.corner(row, column)
-            self.drawing.line(*ends, BLUE, width=2.6)
-        for row, column in np.argwhere(padded[:, 1:] != padded[:, :-1]).tolist():
-            ends = self.corner(row - 1, column), self.corner(row, column)
-            self.drawing.line(*ends, BLUE, width=2.6)
-
-    def ring(self, row: float, column: float, *, dashed: bool = False) -> None:
-        inset = max(2.5, 0.09 * self.cell) / self.cell
-        near, far = inset, 1 - inset
-        corners = [(near, near), (near, far), (far, far), (far, near), (near, near)]
-        points = [self.corner(row + r, column + c) for r, c in corners]
-        self.drawing.polyline(points, INK, width=2.2, dashed=dashed)
-
-    def arrow(self, start: Point, end: Point, *, dashed: bool = False) -> None:
-        """From cell to cell, each (row, column), past the numbers in their middles."""
-        (x1, y1), (x2, y2) = (self.corner(row + 0.5, column + 0.5) for row, column in (start, end))
-        length = math.dist((x1, y1), (x2, y2))
-        along, across = (x2 - x1) / length, (y2 - y1) / length
-        gap, head = 0.27 * self.cell, max(4.0, 0.15 * self.cell)
-        tip = x2 - gap * along, y2 - gap * across
-        base = tip[0] - head * along, tip[1] - head * across
-        begin = x1 + gap * along, y1 + gap * across
-        self.drawing.line(begin, base, INK, width=1.8, dashed=dashed)
-        wing = 0.6 * head
-        sides = [(base[0] + s * wing * across, base[1] - s * wing * along) for s in (1, -1)]
-        self.drawing.polygon([*sides, tip], INK)
-
-    def heads(self, rows: Sequence[str], columns: Sequence[str]) -> None:
-        size = min(12.0, max(9.0, 0.4 * self.cell))
-        for row, words in enumerate(rows):
-            x, y = self.corner(row + 0.5, 0)
-            self.drawing.text(x - 5, y + 4, words, anchor="end", size=size)
-        for column, words in enumerate(columns):
-            x, y = self.corner(0, column + 0.5)
-            self.drawing.text(x, y - 6, words, size=size)
-
-
-def _sheet(rows: float, columns: int, cell: float, title: str, label: str) -> _Board:
-    """An empty drawing for a board, with a title above it."""
-    width = max(NARROWEST, LEFT + EDGE + cell * columns)
-    drawing = Drawing(width, TOP + EDGE + cell * rows, label=label)
-    drawing.text(2, 14, title, anchor="start", size=13, bold=True)
-    return _Board(drawing, cell)
+# -- the parts of both drawings -----------------------------------------------------------------------------------
 
 
 def _count(number: int) -> list[str]:
@@ -131,7 +42,7 @@ def image_drawing(frame: SkewFrame, cell: float) -> Drawing:
     height, width = frame.shape
     seen = int((frame.before & frame.reached).sum())
     row, column = frame.pixel
-    board = _sheet(
+    board = sheet(
         height,
         width,
         cell,
@@ -159,7 +70,7 @@ def _colour(frame: SkewFrame, place: tuple[int, int]) -> str:
     return FILL if frame.phase == "left" or frame.parts[0][place] else FROM_RIGHT
 
 
-def _mark(board: _Board, frame: SkewFrame, places: dict[tuple[int, int], tuple[int, int]]) -> None:
+def _mark(board: Board, frame: SkewFrame, places: dict[tuple[int, int], tuple[int, int]]) -> None:
     """A ring around the pixel, a dashed one around the state taken for it, and arrows from what enters that."""
     board.ring(*places[frame.pixel])
     if frame.source not in (None, frame.pixel):
@@ -180,7 +91,7 @@ def _with_key(drawing: Drawing, frame: SkewFrame) -> Drawing:
         room = 16 + 0.9 * text_width(words, 12) + 6
         if x > 2 and x + room - 10 > drawing.width:
             x, y = 2.0, y + 17
-        key = _Board(drawing, 11, x, y)
+        key = Board(drawing, 11, x, y)
         key.fill(0, 0, TO_COME if look in ("line", "hatch") else look)
         if look == "line":
             key.outline(np.ones((1, 1), dtype=bool))
@@ -207,7 +118,7 @@ def _skewed_drawing(frame: SkewFrame, cell: float) -> Drawing:
     from_right = frame.phase == "left"
     height, count = frame.shape[0], frame.count
     side = "left" if from_right else "right"
-    board = _sheet(
+    board = sheet(
         height,
         count,
         cell,
@@ -236,7 +147,7 @@ def _skewed_drawing(frame: SkewFrame, cell: float) -> Drawing:
 def _moved_drawing(frame: SkewFrame, cell: float) -> Drawing:
     """The states from right to left, one row lower: what is added to the states from left to right."""
     height, width = frame.shape
-    board = _sheet(
+    board = sheet(
         height,
         width,
         cell,
@@ -263,7 +174,7 @@ def _row_drawing(frame: SkewFrame, cell: float) -> Drawing:
     width, column = frame.shape[1], frame.pixel[1]
     row = max(frame.turn, 1)
     apart = 1.6  # cells from one row of the drawing to the next
-    board = _sheet(
+    board = sheet(
         2 * apart + 1,
         width,
         cell,
@@ -275,7 +186,7 @@ def _row_drawing(frame: SkewFrame, cell: float) -> Drawing:
     drawing.width += HEADS - LEFT
     # Arrows cross the space between rows: it is as light as the cells in a dark theme too.
     drawing.rect((HEADS, TOP), cell * width, (2 * apart + 1) * cell, TO_COME)
-    states = _Board(drawing, cell, HEADS, TOP + apart * cell)
+    states = Board(drawing, cell, HEADS, TOP + apart * cell)
     for k in range(width):
         number = int(frame.numbers[row - 1, k])
         if row > 1:
