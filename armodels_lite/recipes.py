@@ -370,7 +370,7 @@ _LISTED = (
         ),
         training={**TEXT, "epochs": 8, "batch_size": 4, "learning_rate": 1e-2},
     ),
-    # The sizes of the papers, for a GPU. They have not been run: their numbers are a start and no choice.
+    # About as large as in the papers, for a GPU. They have not been run: their numbers are a start and no choice.
     Recipe(
         name="binarized_mnist_pixelcnn_large",
         about="for a GPU: PixelCNN with 16 layers of 128 features, 7 x 7 and 3 x 3 kernels",
