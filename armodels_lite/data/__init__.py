@@ -94,7 +94,8 @@ def load(name: str, **options) -> Data:
             "binarized_mnist": `labels=True` finds the digits once by comparison with mnist, `patch=2` makes symbols
             (1, 14, 14) of 2x2 pixels. "sunspots", "co2", "tiny_shakespeare", "course_text": `window=`, the length of
             the windows. "jsb_chorales": `window=`, `step=`, `voices=` and `transposed=`. "fsdd": `window=`,
-            `levels=2` to 256, and `voices=True` to tell the speaker with the digit. "cifar10" has none. See data/README.md.
+            `levels=2` to 256, and `voices=True` to tell the speaker with the digit. "cifar10" has none.
+            data/README.md tells more.
 
     Returns:
         Data with `.train`, `.valid`, `.test` (each with `.x` and `.y`), `.event_shape`,

@@ -22,6 +22,7 @@ WIDGETS = {
     "09_made.ipynb": 1,
     "10_recurrent_networks.ipynb": 4,
     "11_attention_and_transformers.ipynb": 4,
+    "12_wavenet_and_pixelcnn.ipynb": 4,
 }
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
