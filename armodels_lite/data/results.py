@@ -16,6 +16,8 @@ def stored_results(name: str) -> dict[str, dict[str, Any]]:
 
     "digits_seeds" (benchmarks/seeds.py): for each model its number of "parameters" and the "nats" per test image of
     the binary digits, one for each training. "digits_made" (benchmarks/made.py): the same for MADEs of several sizes.
+    "spoken_digits" (benchmarks/spoken_digits.py): how samples of the WaveNet that says digits are judged, beside real
+    recordings, and nats per level; each row has entries of its own, "..._se" being standard errors.
 
     Raises ValueError for a name under which nothing is stored.
 
