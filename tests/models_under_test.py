@@ -67,7 +67,8 @@ PIXEL_RNNS: dict[str, dict[str, Any]] = {
         "conditional": ar.Categorical(3),
         "num_classes": 2,
     },
-    "rgb-one-pixel": {"event_shape": (3, 1, 1)},
+    # With two features a colour, one ReLU that never fires can hide a dependency that exists.
+    "rgb-one-pixel": {"event_shape": (3, 1, 1), "channels": 12},
     "one-row": {"event_shape": (1, 1, 5), "kernel_size": 3},
     "one-column": {"event_shape": (1, 5, 1), "kernel_size": 3},
     "one-variable": {"event_shape": (1, 1, 1), "conditional": ar.Categorical(5)},
