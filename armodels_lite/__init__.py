@@ -8,6 +8,7 @@
 """
 
 from .chain import AutoregressiveModel, Decoder, Step
+from .completion import Completions, complete
 from .conditionals import (
     Bernoulli,
     Categorical,
@@ -62,6 +63,7 @@ __all__ = [
     "Bernoulli",
     "Categorical",
     "Classifier",
+    "Completions",
     "Conditional",
     "Decoder",
     "DensityModel",
@@ -83,6 +85,7 @@ __all__ = [
     "Vocabulary",
     "WaveNet",
     "bits_per_dim",
+    "complete",
     "continue_sequence",
     "dependencies",
     "evaluate",

@@ -24,6 +24,11 @@ _READ = {
     "sha256/config.json": str,
     "sha256/model.safetensors": str,
 }
+# Older cards lack these.
+_READ_IF_THERE = {
+    "scores/valid/first": {"examples": int, "nats": (int, float)},
+    "scores/test/first": {"examples": int, "nats": (int, float)},
+}
 
 
 def write_card(folder: Path, entries: dict[str, Any]) -> None:
@@ -44,12 +49,21 @@ def read_card(folder: Path) -> dict[str, Any]:
         card = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}") from error
-    for name, kind in _READ.items():
-        value = card
-        for key in name.split("/"):
-            value = value.get(key) if isinstance(value, dict) else None
+    kinds = dict(_READ)
+    for name, entries in _READ_IF_THERE.items():
+        if _entry(card, name) is not None:
+            kinds |= {f"{name}/{key}": kind for key, kind in entries.items()}
+    for name, kind in kinds.items():
+        value = _entry(card, name)
         if not isinstance(value, kind) or isinstance(value, bool):
             raise ValueError(f"{path} is damaged: its entry {name} is {value!r}")
+    return card
+
+
+def _entry(card: object, name: str) -> object:
+    """The entry of an entry that a name with slashes means; None where there is none."""
+    for key in name.split("/"):
+        card = card.get(key) if isinstance(card, dict) else None
     return card
 
 

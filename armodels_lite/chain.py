@@ -8,7 +8,7 @@ completion follow here for every model at once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -109,15 +109,20 @@ class AutoregressiveModel(DensityModel):
         (tensor([2, 0, 1]), True)
         """
         wanted = make_ordering(ordering, self.event_shape)
-        name, arguments = type(self).__name__, {**self._arguments(), "ordering": ordering}
+        name = type(self).__name__
         try:
-            # The weights drawn here are not kept, so no random number may be used up for them.
-            with torch.random.fork_rng(devices=[]), torch.device("cpu"):
-                other = type(self)(**arguments)
+            other = self._rebuilt(ordering=ordering)
         except TypeError as error:  # all arguments but the ordering have been accepted before
             raise ValueError(f"{name} takes no ordering of one's own: {error}") from error
         if not torch.equal(other.ordering, wanted):
             raise ValueError(f"{name} took the ordering {ordering!r}, but does not draw in it")
+        return other
+
+    def _rebuilt(self, **changed: Any) -> Self:
+        """A model built by this one's arguments, but for those that are changed, that shares its weights."""
+        # The weights drawn here are not kept, so no random number may be used up for them.
+        with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+            other = type(self)(**{**self._arguments(), **changed})
         share_weights(other, self)
         return other
 

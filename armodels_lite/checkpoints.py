@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import shutil
@@ -24,12 +25,15 @@ from .replacing import replace_folder
 from .saving import SHIPPED, find_folder, load_pretrained, round_weights
 from .training import Evaluation, History, checkpoint, evaluate, fit
 
-__all__ = ["RUNS", "Comparison", "evaluate_checkpoint", "train_recipe"]
+__all__ = ["RUNS", "Comparison", "evaluate_checkpoint", "train_recipe", "write_first_scores"]
 
 STORED = torch.float16  # half the size; what is measured is what is stored
 RUNS = SHIPPED.parent.parent / "runs"
 MODEL = "model.json"  # in the folder of an unfinished training: the model that is trained there
 PARTS = ("valid", "test")
+
+# What `first=True` measures: at most so many examples, and variables. Seconds, even for a slow model on long sounds.
+FIRST_EXAMPLES, FIRST_VARIABLES = 500, 2**18
 
 # ---- train -------------------------------------------------------------------------------------------------
 
@@ -177,12 +181,14 @@ class Comparison:
         part: of the data, "valid" or "test".
         recorded: what its card says, in nats per example.
         measured: what was found now.
+        first: whether only the first examples of the part were measured.
     """
 
     name: str
     part: str
     recorded: float
     measured: Evaluation
+    first: bool = False
 
     @property
     def tolerance(self) -> float:
@@ -197,33 +203,72 @@ class Comparison:
     def __str__(self) -> str:
         measured = self.measured
         verdict = "the same" if self.agrees else f"NOT the same within {self.tolerance:.3g} nats"
+        examples = f"{'the first ' if self.first else ''}{measured.n} examples"
         return (
-            f"{self.name} on {self.part}, {measured.n} examples: measured {measured.nats:.4f} nats "
+            f"{self.name} on {self.part}, {examples}: measured {measured.nats:.4f} nats "
             f"(standard error {measured.standard_error:.2f}), its card says {self.recorded:.4f}: {verdict}"
         )
 
 
-def evaluate_checkpoint(name: str | Path, part: str = "test") -> Comparison:
+def evaluate_checkpoint(name: str | Path, part: str = "test", *, first: bool = False) -> Comparison:
     """Measure a checkpoint, on the CPU, on the data that its card names.
 
     Args:
         name: of a checkpoint that ships, or a folder with one.
         part: "valid" or "test".
+        first: measure only the part's first examples, as many as the card's entry "first" counts: seconds instead of
+            up to minutes.
 
     Raises:
-        ValueError: another part, a damaged checkpoint, data that do not fit the model.
+        ValueError: another part, a damaged checkpoint, data that do not fit the model; a card that does not say what
+            the first examples score, where `first` asks for it.
         FileNotFoundError: no such checkpoint, or one without a card; the data are not here and cannot be fetched.
     """
     if part not in PARTS:
         raise ValueError(f"part is {part!r}; accepted: {', '.join(map(repr, PARTS))}")
     folder = find_folder(name)
     card, model = read_card(folder), load_pretrained(folder)
+    recorded = card["scores"][part]
+    if first:
+        if "first" not in recorded:
+            raise ValueError(
+                f"the card in {folder} does not say what the first examples score; "
+                f"`armodels evaluate {card['name']} --write-first` measures that and writes it there"
+            )
+        recorded = recorded["first"]
     try:
         data = load(card["data"]["name"], **card["data"]["options"])
-        measured = evaluate(model, getattr(data, part))
+        split = getattr(data, part)
+        measured = evaluate(model, split[: recorded["examples"]] if first else split)
     except TypeError as error:
         raise ValueError(f"{folder} does not fit the data that its card names: {error}") from error
-    return Comparison(card["name"], part, card["scores"][part]["nats"], measured)
+    return Comparison(card["name"], part, recorded["nats"], measured, first)
+
+
+def write_first_scores(name: str | Path) -> list[Comparison]:
+    """Write into a checkpoint's card what the first examples of valid and test score, for `first=True` later.
+
+    A card written by `train_recipe` says so already; this is for one that does not. Both parts are measured whole,
+    and nothing is written unless both agree with the card.
+
+    Args:
+        name: of a checkpoint that ships, or a folder with one.
+
+    Returns:
+        How the whole parts compare with the card, in the order of `PARTS`.
+
+    Raises:
+        ValueError, FileNotFoundError: as `evaluate_checkpoint`.
+    """
+    folder = find_folder(name)
+    found = [evaluate_checkpoint(folder, part) for part in PARTS]
+    if all(comparison.agrees for comparison in found):
+        card = read_card(folder)
+        model = load_pretrained(folder)
+        for comparison in found:
+            card["scores"][comparison.part]["first"] = _first(comparison.measured, model)
+        write_card(folder, card)
+    return found
 
 
 # ---- what the card says ------------------------------------------------------------------------------------
@@ -256,7 +301,7 @@ def _card(
     }
 
 
-def _score(model: AutoregressiveModel, data: Data, part: str) -> dict[str, float | int | None]:
+def _score(model: AutoregressiveModel, data: Data, part: str) -> dict[str, Any]:
     found = evaluate(model, getattr(data, part))
     bits = found.bits_per_dim
     return {
@@ -264,7 +309,15 @@ def _score(model: AutoregressiveModel, data: Data, part: str) -> dict[str, float
         "standard error": round(found.standard_error, 4),
         "bits per dim": None if bits is None else round(bits, 5),
         "examples": found.n,
+        "first": _first(found, model),
     }
+
+
+def _first(found: Evaluation, model: AutoregressiveModel) -> dict[str, float | int]:
+    """What the first of the examples score: FIRST_EXAMPLES of them, or fewer where they are long or few."""
+    fit_in = FIRST_VARIABLES // math.prod(model.event_shape)
+    several = max(1, min(FIRST_EXAMPLES, fit_in, found.n))
+    return {"examples": several, "nats": round(found.per_example[:several].mean().item(), 4)}
 
 
 def _machine(device: str) -> dict[str, str | int]:

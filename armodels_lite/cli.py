@@ -118,17 +118,30 @@ def evaluate(
         typer.Argument(help="Name of a shipped checkpoint, or a folder; they are listed if none."),
     ] = None,
     part: Annotated[str, typer.Option(help="valid or test")] = "test",
+    first: Annotated[
+        bool, typer.Option("--first", help="Only the part's first few hundred examples: seconds.")
+    ] = False,
+    write_first: Annotated[
+        bool,
+        typer.Option(
+            "--write-first",
+            help="Measure valid and test; if the card is right, write into it what --first needs.",
+        ),
+    ] = False,
 ) -> None:
     """Measure a checkpoint again and compare with its card; exit code 1 when they differ."""
-    from armodels_lite.checkpoints import evaluate_checkpoint
+    from armodels_lite.checkpoints import evaluate_checkpoint, write_first_scores
     from armodels_lite.saving import shipped
 
     if name is None:
         typer.echo(_listing({name: _about(name) for name in shipped()}) or "no checkpoint ships")
         return
-    comparison = evaluate_checkpoint(name, part)
-    typer.echo(str(comparison))
-    raise typer.Exit(0 if comparison.agrees else 1)
+    if write_first:
+        comparisons = write_first_scores(name)
+    else:
+        comparisons = [evaluate_checkpoint(name, part, first=first)]
+    typer.echo("\n".join(map(str, comparisons)))
+    raise typer.Exit(0 if all(comparison.agrees for comparison in comparisons) else 1)
 
 
 def _about(name: str) -> str:

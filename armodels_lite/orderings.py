@@ -14,7 +14,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["hilbert", "make_ordering", "random", "raster", "reverse", "shuffled", "spiral"]
+__all__ = [
+    "hilbert",
+    "hole_last",
+    "make_ordering",
+    "random",
+    "raster",
+    "reverse",
+    "shuffled",
+    "spiral",
+]
 
 
 def make_ordering(ordering: str | Sequence[int] | Tensor, event_shape: Sequence[int]) -> Tensor:
@@ -92,6 +101,26 @@ def hilbert(event_shape: Sequence[int]) -> Tensor:
     points = (_hilbert_point(step, side) for step in range(side * side))
     pixels = [row * width + column for row, column in points if row < height and column < width]
     return _with_channels(torch.tensor(pixels), event_shape)
+
+
+def hole_last(mask: Tensor) -> Tensor:
+    """An ordering for completion: what is known first, what is missing last, each in storage layout's order.
+
+    A model that draws in it sees every known value when it comes to the hole, so that its completions are draws of its
+    p(hole | known).
+
+    Args:
+        mask: bool, of the event's shape, True where a value is known.
+
+    Returns:
+        (T,) int64, a permutation of the flat positions.
+
+    >>> hole_last(torch.tensor([[[True, False], [False, True]]]))
+    tensor([0, 3, 1, 2])
+    """
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+        raise TypeError(f"mask must be a tensor of bool, got {getattr(mask, 'dtype', type(mask))}")
+    return (~mask).flatten().cpu().int().argsort(stable=True)
 
 
 def _hilbert_point(step: int, side: int) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from .containers import Data, FeatureData, MusicData, SeriesData, SoundData, Spl
 from .digits import DIGITS
 from .entry import DataSet, packed_arrays
 from .features import BREAST_CANCER
+from .given import told
 from .images import BINARIZED_MNIST, FASHION_MNIST, MNIST
 from .music import JSB_CHORALES, as_keys
 from .photographs import CIFAR10
@@ -22,6 +23,7 @@ from .results import stored_results
 from .series import CO2, SUNSPOTS
 from .speech import FSDD
 from .store import PackedFile, RemoteFile, find, find_packed, folders, obtain
+from .terrain import HILLS
 from .texts import COURSE_TEXT, NAMES, TINY_SHAKESPEARE
 
 __all__ = [
@@ -54,6 +56,7 @@ REGISTRY: dict[str, DataSet] = {
         BINARIZED_MNIST,
         FASHION_MNIST,
         CIFAR10,
+        HILLS,
         BREAST_CANCER,
         SUNSPOTS,
         CO2,
@@ -83,18 +86,22 @@ class Status:
     bytes: int
 
 
-def load(name: str, **options) -> Data:
+def load(name: str, *, given: str | None = None, **options) -> Data:
     """Load a data set by name, fetching it first if it is not here yet.
 
     Args:
         name: one of `registry()`.
+        given: for images: y is what a model is told about each in place of its label, float32 from 0 to 1: "half", a
+            copy of half the height and width (N, C, H / 2, W / 2); "luminance", the grey values of colours
+            (N, 1, H, W); "noisy", a copy (N, C, H, W) of black and white in which a tenth of the pixels is wrong.
         options: "digits": `levels=2` (float32 0/1, a pixel is 1 where its grey level is at least 8 of 16)
             or `levels=17` (int64 grey levels); `flat=True` for sequences (64,); `colour=True` paints each in colours
             of its own, int64 (3, 8, 8) with 17 levels. "mnist", "fashion_mnist": `levels=2` to 256.
             "binarized_mnist": `labels=True` finds the digits once by comparison with mnist, `patch=2` makes symbols
             (1, 14, 14) of 2x2 pixels. "sunspots", "co2", "tiny_shakespeare", "course_text": `window=`, the length of
             the windows. "jsb_chorales": `window=`, `step=`, `voices=` and `transposed=`. "fsdd": `window=`,
-            `levels=2` to 256, and `voices=True` to tell the speaker with the digit. "cifar10" has none.
+            `levels=2` to 256, and `voices=True` to tell the speaker with the digit. "hills": `window=` 8 to 50,
+            `levels=` 2 to 16. "cifar10" has none.
             data/README.md tells more.
 
     Returns:
@@ -114,9 +121,10 @@ def load(name: str, **options) -> Data:
     accepted = tuple(inspect.signature(entry.loader).parameters)[1:]
     unknown = [option for option in options if option not in accepted]
     if unknown:
-        listed = ", ".join(accepted) if accepted else "none"
+        listed = ", ".join((*accepted, "given"))
         raise ValueError(f"the data set {name!r} has no option {unknown[0]!r}; accepted: {listed}")
-    return entry.loader(entry, **options)
+    data = entry.loader(entry, **options)
+    return data if given is None else told(data, given)
 
 
 def registry() -> dict[str, DataSet]:
@@ -125,7 +133,7 @@ def registry() -> dict[str, DataSet]:
     >>> ", ".join(name for name, entry in registry().items() if entry.remote)
     'mnist, binarized_mnist, fashion_mnist, cifar10, tiny_shakespeare, names, jsb_chorales, fsdd'
     >>> ", ".join(name for name, entry in registry().items() if not entry.remote)
-    'digits, breast_cancer, sunspots, co2, course_text'
+    'digits, hills, breast_cancer, sunspots, co2, course_text'
     """
     return dict(REGISTRY)
 

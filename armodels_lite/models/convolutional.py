@@ -73,6 +73,36 @@ class ConvolutionalModel(AutoregressiveModel):
                 f"context_shape must be (C', H', W') with H' dividing {height} and W' dividing {width}, got {shape}"
             )
 
+    def with_event_shape(self, event_shape: Sequence[int]) -> ConvolutionalModel:
+        """The same weights for images of another size: a new model that shares its Parameters with this one.
+
+        Kernels do not ask how large an image is, so a model that was trained on small pieces of a texture draws large
+        ones. It has learnt no more than its receptive field holds, and what it does near the borders of an image.
+        Models may be shared and moved as those of `with_ordering`.
+
+        Args:
+            event_shape: (C, H, W) with as many channels.
+
+        Raises:
+            ValueError: another number of channels; a model with biases for every pixel (`position=True`) or with a
+                context image, which is of one size; a model whose weights are no longer those that it was built with.
+
+        >>> import armodels_lite as ar
+        >>> small = ar.PixelCNN((1, 8, 8), channels=4, layers=2)
+        >>> large = small.with_event_shape((1, 32, 48))
+        >>> large.sample(1).shape, large.num_parameters() == small.num_parameters()
+        (torch.Size([1, 1, 32, 48]), True)
+        """
+        name = type(self).__name__
+        if self.position or self.context_shape is not None:
+            kept = "position=True" if self.position else f"context_shape={self.context_shape}"
+            raise ValueError(f"this {name} has {kept}, so its weights are for {self.event_shape}")
+        if len(event_shape) != 3 or event_shape[0] != self.depth:
+            raise ValueError(
+                f"event_shape must be ({self.depth}, H, W) for this {name}, got {tuple(event_shape)}"
+            )
+        return self._rebuilt(event_shape=event_shape)
+
     def conditioning(self, sizes: Sequence[int]) -> Conditioning:
         """The part of the network that turns context and place into biases of layers with that many features."""
         return Conditioning(
