@@ -1,7 +1,7 @@
 """Data sets by name: `load("digits")`. What is known about each stands in data/README.md of the course.
 
 Nothing here unpickles anything, and no data set but the registry's is ever fetched. The data sets stand in
-digits.py, images.py, photographs.py, features.py, series.py, texts.py, music.py and speech.py, each entry beside its
+digits.py, images.py, photographs.py, terrain.py, features.py, series.py, texts.py, music.py and speech.py, each entry beside its
 loader; entry.py tells how a new one joins.
 """
 
@@ -124,7 +124,11 @@ def load(name: str, *, given: str | None = None, **options) -> Data:
         listed = ", ".join((*accepted, "given"))
         raise ValueError(f"the data set {name!r} has no option {unknown[0]!r}; accepted: {listed}")
     data = entry.loader(entry, **options)
-    return data if given is None else told(data, given)
+    if given is None:
+        return data
+    if options.get("patch", 1) != 1:
+        raise ValueError(f"given={given!r} needs pixels, and patch= makes symbols of them")
+    return told(data, given)
 
 
 def registry() -> dict[str, DataSet]:

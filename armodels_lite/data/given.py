@@ -19,8 +19,8 @@ __all__ = ["GIVEN", "LUMINANCE", "flipped", "half", "luminance", "told"]
 GIVEN = ("half", "luminance", "noisy")
 NOISE = 0.1  # the share of pixels that changes sides in given="noisy"
 
-# How bright red, green and blue look, of 1. Source: ITU-R Recommendation BT.601.
-LUMINANCE = (0.299, 0.587, 0.114)
+# How bright red, green and blue look, in thousandths. Source: ITU-R Recommendation BT.601.
+LUMINANCE = (299, 587, 114)
 
 
 def half(x: Tensor, levels: int = 2) -> Tensor:
@@ -45,7 +45,8 @@ def half(x: Tensor, levels: int = 2) -> Tensor:
 
 
 def luminance(x: Tensor, levels: int) -> Tensor:
-    """The grey values of images in colour: how bright each pixel looks, as a share of white.
+    """The grey values of images in colour: how bright each pixel looks, rounded to the nearest level, as a share of
+    the highest.
 
     Args:
         x: (N, 3, H, W), red, green and blue, levels 0 to levels - 1.
@@ -57,13 +58,14 @@ def luminance(x: Tensor, levels: int) -> Tensor:
         ValueError: no such images.
 
     >>> luminance(torch.tensor([16, 0, 0]).view(1, 3, 1, 1), levels=17)
-    tensor([[[[0.2990]]]])
+    tensor([[[[0.3125]]]])
     """
     _check(x, levels)
     if x.shape[1] != 3:
         raise ValueError(f"grey values are those of 3 channels (N, 3, H, W), got {tuple(x.shape)}")
     weights = torch.tensor(LUMINANCE, device=x.device).view(1, 3, 1, 1)
-    return (x.float() * weights).sum(1, keepdim=True) / (levels - 1)
+    thousandths = (x.long() * weights).sum(1, keepdim=True)
+    return (thousandths + 500).div(1000, rounding_mode="floor") / (levels - 1)
 
 
 def flipped(x: Tensor, share: float = 0.1, generator: torch.Generator | None = None) -> Tensor:

@@ -37,8 +37,8 @@ def _load_hills(entry: DataSet, window: int = 24, levels: int = 8) -> Data:
 
 
 def _light(entry: DataSet) -> Tensor:
-    """How far each pixel of the map faces the light, (342, 170) float32: by how many metres the ground rises over the
-    two pixels to its right and the two below, the negative of it, counted together.
+    """How far each pixel of the map faces the light, (342, 170) float32, in metres: by how much the ground rises from
+    the pixel to its left to that to its right, and from the pixel above it to that below, together.
     """
     from matplotlib.cbook import get_sample_data
 
@@ -48,7 +48,7 @@ def _light(entry: DataSet) -> Tensor:
     as_published(height, "9ab3e24a8e2fabcf01783cea4af7a05a67ffc2d67442fb095bcc4a6fed4f52f5", entry)
     height = torch.from_numpy(height).float()
     middle = slice(1, -1)
-    light = height[middle, :-2] - height[middle, 2:] + height[:-2, middle] - height[2:, middle]
+    light = height[middle, 2:] - height[middle, :-2] + height[2:, middle] - height[:-2, middle]
     return light[:, COLUMNS].contiguous()
 
 
@@ -63,6 +63,6 @@ HILLS = DataSet(
     description="Hills seen from above, lit from the upper left: overlapping squares of 24x24 pixels (window=8 to 50) "
     "with 8 grey levels (levels=2 to 16), equally frequent in the training part. Train, valid and test are "
     "neighbouring pieces of one map, 150, 50 and 52 pixels high and 170 wide.",
-    licence="that of matplotlib",
-    source="matplotlib (sample data: elevations around the Jacksboro fault, Tennessee)",
+    licence="public domain (according to whoever added it to matplotlib, which states no licence for it)",
+    source="matplotlib (jacksboro_fault_dem.npz: heights measured by the Shuttle Radar Topography Mission of NASA)",
 )
