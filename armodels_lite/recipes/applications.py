@@ -76,12 +76,13 @@ APPLICATION_RECIPES = (
     ),
     Recipe(
         name="hills_gated_pixelcnn",
-        about="Gated PixelCNN: 5 layers of 24 features, 5 x 5 kernels, 8 grey levels",
+        about="Gated PixelCNN: 4 layers of 16 features, 5 x 5 kernels, 8 grey levels",
         data="hills",
         model=lambda: GatedPixelCNN(
-            (1, 24, 24), channels=24, layers=5, kernel_size=5, conditional=Categorical(8)
+            (1, 24, 24), channels=16, layers=4, kernel_size=5, conditional=Categorical(8)
         ),
-        training={**SMALL, "epochs": 12, "batch_size": 16, "learning_rate": 5e-3},
+        # The map is one, and its pieces overlap: larger networks learn it by heart.
+        training={**IMAGES_SMALL, "epochs": 8, "batch_size": 16, "learning_rate": 5e-3},
     ),
     Recipe(
         name="digits_nade_orders",
