@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["flag", "odd_size", "positive", "share"]
+__all__ = ["flag", "odd_size", "positive", "share", "sizes"]
 
 
 def positive(name: str, value: Any) -> int:
@@ -13,6 +14,16 @@ def positive(name: str, value: Any) -> int:
     if type(value) is not int or value < 1:
         raise ValueError(f"{name} must be a positive int, got {value!r}")
     return value
+
+
+def sizes(name: str, value: Any) -> tuple[int, ...]:
+    """The value as a tuple, if it holds positive ints, one at least; ValueError if not."""
+    found = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else ()
+    if not found or not all(type(size) is int and size > 0 for size in found):
+        raise ValueError(
+            f"{name} must be a tuple of positive ints such as (784,) or (1, 28, 28), got {value!r}"
+        )
+    return found
 
 
 def odd_size(name: str, value: Any) -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from .arguments import sizes
 from .layers import Masked
 from .saving import SavedModel
 
@@ -42,9 +43,9 @@ class Model(SavedModel):
         super().__init__()
         if num_classes is not None and context_shape is not None:
             raise ValueError("give num_classes or context_shape, not both")
-        self.event_shape = _shape("event_shape", event_shape)
+        self.event_shape = sizes("event_shape", event_shape)
         self.context_shape = (
-            None if context_shape is None else _shape("context_shape", context_shape)
+            None if context_shape is None else sizes("context_shape", context_shape)
         )
         if num_classes is not None and (type(num_classes) is not int or num_classes < 1):
             raise ValueError(f"num_classes must be a positive int, got {num_classes!r}")
@@ -176,12 +177,3 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
-
-
-def _shape(name: str, shape: Sequence[int]) -> tuple[int, ...]:
-    sizes = tuple(shape) if isinstance(shape, Iterable) and not isinstance(shape, str) else ()
-    if not sizes or not all(type(size) is int and size > 0 for size in sizes):
-        raise ValueError(
-            f"{name} must be a tuple of positive ints such as (784,) or (1, 28, 28), got {shape!r}"
-        )
-    return sizes

@@ -8,7 +8,7 @@ completion follow here for every model at once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -20,6 +20,9 @@ from .distributions import Distribution
 from .orderings import make_ordering
 from .sampling import Filter, Sampler, Step, check_count, sampling_mode
 from .sharing import share_weights
+
+if TYPE_CHECKING:
+    from typing import Self  # from Python 3.11 on
 
 __all__ = ["AutoregressiveModel", "Decoder", "NaiveDecoder", "Step"]
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .arguments import positive
 from .chain import AutoregressiveModel
 from .sampling import sampling_mode
 
@@ -65,7 +66,17 @@ class Completions:
         """(B, n, *event_shape): n of the completions of each event, drawn by their weights, with repetitions.
 
         As S grows, their distribution becomes p(hole | known). With few effective draws they are copies of a few.
+
+        Raises:
+            ValueError: n is no positive int; or all completions of an event have weight 0, so that none is possible.
         """
+        positive("n", n)
+        impossible = self.log_weights.isneginf().all(1).nonzero().flatten().tolist()
+        if impossible:
+            raise ValueError(
+                f"no completion of event {impossible[0]} is possible: the {self.log_weights.shape[1]} that were drawn "
+                "have weight 0"
+            )
         chosen = torch.multinomial(self.weights, n, replacement=True, generator=generator)
         return torch.stack([x[i] for x, i in zip(self.x, chosen, strict=True)])
 

@@ -28,8 +28,8 @@ class Decoder:
     Attributes:
         t: number of variables observed so far, 0 to T.
         x: (n, T) the values observed, at their flat positions; 0 where nothing is observed yet.
-        state: names of the attributes that change from step to step, tensors or lists of tensors; the others
-            (weights in drawing order, say) are shared between forks.
+        state: names of the attributes that change from step to step: tensors, caches that have a `clone()` as tensors
+            do, or lists of these. The others (weights in drawing order, say) are shared between forks.
     """
 
     state: tuple[str, ...] = ("x",)

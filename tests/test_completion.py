@@ -149,3 +149,18 @@ def test_the_evidence_of_one_draw_is_its_weight() -> None:
     assert done.log_evidence.item() == -3 and done.effective_draws.item() == 1
     two = ar.Completions(torch.zeros(1, 2, 2), torch.tensor([[0.0, math.log(3)]]))
     assert two.effective_draws.item() == pytest.approx(1 / (1 / 16 + 9 / 16))
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.0, True])
+def test_resampling_wants_a_number(n: object) -> None:
+    done = ar.Completions(torch.zeros(1, 2, 2), torch.zeros(1, 2))
+    with pytest.raises(ValueError, match=f"n must be a positive int, got {n!r}"):
+        done.resample(n)
+
+
+def test_an_event_without_a_possible_completion_is_named() -> None:
+    log_weights = torch.tensor([[0.0, -math.inf], [-math.inf, -math.inf]])
+    done = ar.Completions(torch.zeros(2, 2, 3), log_weights)
+    assert done.log_evidence[1] == -math.inf
+    with pytest.raises(ValueError, match="no completion of event 1 is possible: the 2 that were"):
+        done.resample(5)

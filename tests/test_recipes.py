@@ -41,9 +41,9 @@ def test_a_recipe_can_be_run_and_its_numbers_stand_in_a_card(recipe: Recipe) -> 
     arguments = inspect.signature(ar.fit).parameters
     defaults = {name: arguments[name].default for name in Settings.__dataclass_fields__}
     Settings(**{**defaults, **given})
-    assert set(recipe.options) <= set(
-        inspect.signature(data.registry()[recipe.data].loader).parameters
-    )
+    accepted = inspect.signature(data.registry()[recipe.data].loader).parameters
+    assert set(recipe.options) <= {*accepted, "given"}  # `load` takes `given` for every data set
+    assert recipe.options.get("given") in (None, *data.given.GIVEN)
     assert recipe.about and RECIPES[recipe.name] is recipe and find_recipe(recipe.name) is recipe
     json.dumps(recipe.untrained().config())
 

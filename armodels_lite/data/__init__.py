@@ -1,8 +1,8 @@
 """Data sets by name: `load("digits")`. What is known about each stands in data/README.md of the course.
 
 Nothing here unpickles anything, and no data set but the registry's is ever fetched. The data sets stand in
-digits.py, images.py, photographs.py, terrain.py, features.py, series.py, texts.py, music.py and speech.py, each entry beside its
-loader; entry.py tells how a new one joins.
+digits.py, images.py, photographs.py, terrain.py, features.py, series.py, texts.py, music.py and speech.py, each entry
+beside its loader; entry.py tells how a new one joins.
 """
 
 from __future__ import annotations

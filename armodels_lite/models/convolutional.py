@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from ..arguments import flag
+from ..arguments import flag, sizes
 from ..chain import AutoregressiveModel
 from ..conditionals import Bernoulli, Categorical, Conditional, LogisticMixture
 from ..layers import MaskedLinear
 from ..masks import channel_groups, degree_mask
 from .conditioning import Conditioning
+
+if TYPE_CHECKING:
+    from typing import Self  # from Python 3.11 on
 
 __all__ = ["ConvolutionalModel", "Head"]
 
@@ -73,7 +76,7 @@ class ConvolutionalModel(AutoregressiveModel):
                 f"context_shape must be (C', H', W') with H' dividing {height} and W' dividing {width}, got {shape}"
             )
 
-    def with_event_shape(self, event_shape: Sequence[int]) -> ConvolutionalModel:
+    def with_event_shape(self, event_shape: Sequence[int]) -> Self:
         """The same weights for images of another size: a new model that shares its Parameters with this one.
 
         Kernels do not ask how large an image is, so a model that was trained on small pieces of a texture draws large
@@ -93,15 +96,15 @@ class ConvolutionalModel(AutoregressiveModel):
         >>> large.sample(1).shape, large.num_parameters() == small.num_parameters()
         (torch.Size([1, 1, 32, 48]), True)
         """
-        name = type(self).__name__
+        name, wanted = type(self).__name__, sizes("event_shape", event_shape)
         if self.position or self.context_shape is not None:
             kept = "position=True" if self.position else f"context_shape={self.context_shape}"
-            raise ValueError(f"this {name} has {kept}, so its weights are for {self.event_shape}")
-        if len(event_shape) != 3 or event_shape[0] != self.depth:
+            raise ValueError(f"this {name} has {kept}, so it is for {self.event_shape} alone")
+        if len(wanted) != 3 or wanted[0] != self.depth:
             raise ValueError(
-                f"event_shape must be ({self.depth}, H, W) for this {name}, got {tuple(event_shape)}"
+                f"event_shape must be ({self.depth}, H, W) for this {name}, got {wanted}"
             )
-        return self._rebuilt(event_shape=event_shape)
+        return self._rebuilt(event_shape=wanted)
 
     def conditioning(self, sizes: Sequence[int]) -> Conditioning:
         """The part of the network that turns context and place into biases of layers with that many features."""

@@ -42,7 +42,8 @@ class GatedPixelCNNDecoder(PixelDecoder):
         ]
         self._make_room()
         self._head = HeadStep(self.model.head)
-        self._given = [halves(bias) for bias in self.model.given(self.context)]
+        self._biases = self.model.given(self.context)
+        self._given = [halves(bias) for bias in self._biases]
 
     def _make_room(self) -> None:
         """Working memory that each layer of each pixel fills anew."""
@@ -61,8 +62,7 @@ class GatedPixelCNNDecoder(PixelDecoder):
         """All rows but the last: `_begin_row` brings that one through the vertical stack."""
         rows = x.shape[2]
         image = self.model.image(x)
-        given = self.model.given(self.context)
-        given = [bias if bias is None else first_rows(bias, rows) for bias in given]
+        given = [bias if bias is None else first_rows(bias, rows) for bias in self._biases]
         _, above, left = self.model.pass_through(image, given)
         for cache, below in zip(self._above, above, strict=True):
             cache.load(rows_last(below[:, :, :-1]))

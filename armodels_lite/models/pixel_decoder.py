@@ -46,7 +46,6 @@ class PixelDecoder(Decoder):
             column += 1
             if column == self._width:
                 row, column = row + 1, 0
-                self._finish_row(row - 1)
                 self._begin_row(row)
         self._params_of_pixel = self._compute_pixel(row, column)
 
@@ -99,9 +98,6 @@ class PixelDecoder(Decoder):
     def _compute_pixel(self, row: int, column: int) -> Tensor:
         """The parameters (n, C P) of a pixel, and what later pixels need of it."""
         raise NotImplementedError
-
-    def _finish_row(self, row: int) -> None:
-        """What has to be computed once a row is complete."""
 
 
 def rows_last(x: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..arguments import flag, positive, share
 from ..chain import AutoregressiveModel
 from ..conditionals import Conditional
 from ..decoder import Decoder
@@ -92,7 +93,9 @@ class RNN(AutoregressiveModel):
             event_shape, conditional=conditional, ordering=ordering, num_classes=num_classes
         )
         _check_sizes(hidden, layers, cell, dropout)
-        _check_switches(attention=attention, links=links, position=position, bias=bias)
+        switches = {"attention": attention, "links": links, "position": position, "bias": bias}
+        for name, value in switches.items():
+            flag(name, value)
         self.steps, self.width = _steps_and_width(self.event_shape)
         self.backwards = self._is_backwards()
         self.end = checked_end(self, end, forwards=not self.backwards)
@@ -220,16 +223,8 @@ def _steps_and_width(event_shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _check_sizes(hidden: int, layers: int, cell: str, dropout: float) -> None:
-    for name, size in (("hidden", hidden), ("layers", layers)):
-        if type(size) is not int or size < 1:
-            raise ValueError(f"{name} must be a positive int, got {size!r}")
+    positive("hidden", hidden)
+    positive("layers", layers)
     if not isinstance(cell, str) or cell not in CELLS:
         raise ValueError(f"cell must be one of {', '.join(map(repr, CELLS))}, got {cell!r}")
-    if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be a share of at least 0 and less than 1, got {dropout!r}")
-
-
-def _check_switches(**switches: bool) -> None:
-    for name, value in switches.items():
-        if not isinstance(value, bool):
-            raise ValueError(f"{name} must be True or False, got {value!r}")
+    share("dropout", dropout)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..arguments import positive, share
 from ..attention import AttentionSteps
 from ..base import eval_mode
 from ..chain import AutoregressiveModel
@@ -228,9 +229,7 @@ def _angles(steps: int, size: int) -> Tensor:
 def _check_sizes(width: int, layers: int, heads: int, expand: int, dropout: float) -> None:
     sizes = {"width": width, "layers": layers, "heads": heads, "expand": expand}
     for name, size in sizes.items():
-        if type(size) is not int or size < 1:
-            raise ValueError(f"{name} must be a positive int, got {size!r}")
+        positive(name, size)
     if width % heads:
         raise ValueError(f"width must be a multiple of heads, got {width} and {heads}")
-    if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be a share of at least 0 and less than 1, got {dropout!r}")
+    share("dropout", dropout)
