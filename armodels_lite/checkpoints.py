@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 
+from .base import Model
 from .card import read_card, write_card
-from .chain import AutoregressiveModel
 from .data import load
 from .data.containers import Data
 from .recipes import Recipe, find_recipe
@@ -25,7 +25,7 @@ from .replacing import replace_folder
 from .saving import SHIPPED, find_folder, load_pretrained, round_weights
 from .training import Evaluation, History, checkpoint, evaluate, fit
 
-__all__ = ["RUNS", "Comparison", "evaluate_checkpoint", "train_recipe", "write_first_scores"]
+__all__ = ["RUNS", "Comparison", "evaluate_checkpoint", "train_recipe", "write_first_score"]
 
 STORED = torch.float16  # half the size; what is measured is what is stored
 RUNS = SHIPPED.parent.parent / "runs"
@@ -94,7 +94,7 @@ def train_recipe(
 def _fit(
     recipe: Recipe,
     data: Data,
-    model: AutoregressiveModel,
+    model: Model,
     run: Path,
     device: str,
     progress: bool | str,
@@ -140,7 +140,7 @@ def _where_to_go_on(run: Path) -> bool | str:
     return True
 
 
-def _require_same_model(run: Path, model: AutoregressiveModel) -> None:
+def _require_same_model(run: Path, model: Model) -> None:
     """Raise ValueError if the training in `run` is of a model built otherwise; note the model if there is none.
 
     `fit` compares the shapes of the weights, which another ordering, for instance, does not change.
@@ -245,37 +245,36 @@ def evaluate_checkpoint(name: str | Path, part: str = "test", *, first: bool = F
     return Comparison(card["name"], part, recorded["nats"], measured, first)
 
 
-def write_first_scores(name: str | Path) -> list[Comparison]:
-    """Write into a checkpoint's card what the first examples of valid and test score, for `first=True` later.
+def write_first_score(name: str | Path, part: str = "test") -> Comparison:
+    """Write into a checkpoint's card what the first examples of a part score, for `first=True` later.
 
-    A card written by `train_recipe` says so already; this is for one that does not. Both parts are measured whole,
-    and nothing is written unless both agree with the card.
+    A card written by `train_recipe` says so already; this is for one that does not. The whole part is measured, and
+    nothing is written unless it agrees with the card.
 
     Args:
         name: of a checkpoint that ships, or a folder with one.
+        part: "valid" or "test".
 
     Returns:
-        How the whole parts compare with the card, in the order of `PARTS`.
+        How the whole part compares with the card.
 
     Raises:
         ValueError, FileNotFoundError: as `evaluate_checkpoint`.
     """
-    folder = find_folder(name)
-    found = [evaluate_checkpoint(folder, part) for part in PARTS]
-    if all(comparison.agrees for comparison in found):
-        card = read_card(folder)
-        model = load_pretrained(folder)
-        for comparison in found:
-            card["scores"][comparison.part]["first"] = _first(comparison.measured, model)
+    comparison = evaluate_checkpoint(name, part)
+    if comparison.agrees:
+        folder = find_folder(name)
+        card, model = read_card(folder), load_pretrained(folder)
+        card["scores"][part]["first"] = _first(comparison.measured, model)
         write_card(folder, card)
-    return found
+    return comparison
 
 
 # ---- what the card says ------------------------------------------------------------------------------------
 
 
 def _card(
-    recipe: Recipe, data: Data, model: AutoregressiveModel, history: History, device: str
+    recipe: Recipe, data: Data, model: Model, history: History, device: str
 ) -> dict[str, Any]:
     return {
         "name": recipe.name,
@@ -301,7 +300,7 @@ def _card(
     }
 
 
-def _score(model: AutoregressiveModel, data: Data, part: str) -> dict[str, Any]:
+def _score(model: Model, data: Data, part: str) -> dict[str, Any]:
     found = evaluate(model, getattr(data, part))
     bits = found.bits_per_dim
     return {
@@ -313,7 +312,7 @@ def _score(model: AutoregressiveModel, data: Data, part: str) -> dict[str, Any]:
     }
 
 
-def _first(found: Evaluation, model: AutoregressiveModel) -> dict[str, float | int]:
+def _first(found: Evaluation, model: Model) -> dict[str, float | int]:
     """What the first of the examples score: FIRST_EXAMPLES of them, or fewer where they are long or few."""
     fit_in = FIRST_VARIABLES // math.prod(model.event_shape)
     several = max(1, min(FIRST_EXAMPLES, fit_in, found.n))

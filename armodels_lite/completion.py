@@ -35,7 +35,9 @@ class Completions:
 
     Attributes:
         x: (B, S, *event_shape), the known values filled up.
-        log_weights: (B, S), log w(x) in nats. Equal within a row if nothing that is known comes after the hole.
+        log_weights: (B, S), log w(x) in nats; a log-density where variables are continuous. It counts every known
+            value, also those before the hole, which add the same to all draws. Equal within a row if nothing that is
+            known comes after the hole.
     """
 
     x: Tensor
@@ -43,7 +45,7 @@ class Completions:
 
     @property
     def weights(self) -> Tensor:
-        """(B, S), each row normalised to sum to 1."""
+        """(B, S), each row normalised to sum to 1; NaN where all completions of an event have weight 0."""
         return self.log_weights.softmax(1)
 
     @property
@@ -56,7 +58,9 @@ class Completions:
 
     @property
     def effective_draws(self) -> Tensor:
-        """(B,): 1 / sum of squared weights, from 1 (one draw has all the weight) to S (all count alike).
+        """(B,): 1 / sum of squared weights, from 1 (one draw has all the weight) to S (all alike); or NaN, as weights.
+
+        Few mean that the draws are not to be trusted. Many prove nothing: fillings that were never drawn do not count.
 
         Source: A. Kong, "A Note on Importance Sampling using Standardized Weights", 1992.
         """
@@ -77,8 +81,9 @@ class Completions:
                 f"no completion of event {impossible[0]} is possible: the {self.log_weights.shape[1]} that were drawn "
                 "have weight 0"
             )
-        chosen = torch.multinomial(self.weights, n, replacement=True, generator=generator)
-        return torch.stack([x[i] for x, i in zip(self.x, chosen, strict=True)])
+        weights = self.weights if generator is None else self.weights.to(generator.device)
+        chosen = torch.multinomial(weights, n, replacement=True, generator=generator)
+        return torch.stack([x[i] for x, i in zip(self.x, chosen.to(self.x.device), strict=True)])
 
 
 def complete(
@@ -91,6 +96,8 @@ def complete(
     generator: torch.Generator | None = None,
 ) -> Completions:
     """Complete each event several times, and weigh the completions by how well the known values follow from them.
+
+    All B S completions are drawn at once.
 
     Args:
         model: of the events.
@@ -119,8 +126,7 @@ def complete(
     >>> round((done.weights * done.x[..., 0]).sum().item(), 1)  # 0.95 / (0.95 + 0.5)
     0.7
     """
-    if type(draws) is not int or draws < 1:
-        raise ValueError(f"draws must be an int of at least 1, got {draws!r}")
+    positive("draws", draws)
     model._check_tensor("observed", observed, model.event_shape, model.event_dtype)
     model._check_tensor("mask", mask, model.event_shape, torch.bool)
     model.check_context(context, len(observed))

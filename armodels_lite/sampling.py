@@ -86,25 +86,47 @@ class Sampler:
 
     def run(self) -> Tensor:
         """All steps: the sample (n, T)."""
-        check_weights(self.model)
-        if self.temperature == 1 and self.filter is None and self.mask is None:
+        if self.mask is not None:
+            self._run_through_hole()
+        elif self.temperature == 1 and self.filter is None:
+            check_weights(self.model)
             self.decoder.draw_rest(self.noise)
         else:
             for _ in self.steps():
                 pass
         return self.decoder.x
 
+    def _run_through_hole(self) -> None:
+        """As `steps`, but nothing is computed that no missing value needs: no conditional of a value that every sample
+        knows, no step after the last missing one.
+        """
+        check_weights(self.model)
+        decoder, model = self.decoder, self.model
+        known = self.mask.all(0)[model.ordering]  # at each step, by all samples
+        missing = (~known).nonzero().flatten().tolist()
+        if missing:
+            decoder.prefill(self.observed.view(self.n, *model.event_shape), missing[0])
+            for t in range(missing[0], missing[-1] + 1):
+                position = decoder._positions[t]
+                decoder.step(self.observed[:, position] if known[t] else self._drawn(position)[2])
+        after = model.ordering[missing[-1] + 1 if missing else 0 :]
+        decoder.x[:, after] = self.observed[:, after]
+
     def steps(self) -> Iterator[tuple[int, int, Distribution, Tensor]]:
         check_weights(self.model)
-        decoder = self.decoder
-        for t, position in enumerate(decoder._positions):
-            dist = adjusted(decoder.distribution(), self.temperature, self.filter)
-            u = self.noise[:, position]
-            x_t = dist.draw(u).to(decoder.x.dtype)
-            if self.mask is not None:
-                x_t = torch.where(self.mask[:, position], self.observed[:, position], x_t)
-            decoder.step(x_t)
+        for t, position in enumerate(self.decoder._positions):
+            dist, u, x_t = self._drawn(position)
+            self.decoder.step(x_t)
             yield t, position, dist, u
+
+    def _drawn(self, position: int) -> tuple[Distribution, Tensor, Tensor]:
+        """Of the next variable the distribution, the noise, and the values (n,): drawn, or observed."""
+        dist = adjusted(self.decoder.distribution(), self.temperature, self.filter)
+        u = self.noise[:, position]
+        x_t = dist.draw(u).to(self.decoder.x.dtype)
+        if self.mask is not None:
+            x_t = torch.where(self.mask[:, position], self.observed[:, position], x_t)
+        return dist, u, x_t
 
 
 def adjusted(dist: Distribution, temperature: float, filter: Filter | None) -> Distribution:

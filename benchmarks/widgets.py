@@ -39,6 +39,16 @@ def makers() -> dict[str, Callable[[], widgets.Stepper]]:
         "DilationTree, largest": lambda: widgets.DilationTree((1, 2, 4, 8) * 2, 3, 40),
         "GradientReach": widgets.GradientReach,
         "HistogramBins": lambda: widgets.HistogramBins(values, values, low=-1.0, high=3.0),
+        "HoleFiller, 8x8": lambda: widgets.HoleFiller(
+            ar.MADE((1, 8, 8), hidden=(500,)),
+            image.unsqueeze(0),
+            ar.MADE((1, 8, 8), hidden=(500,), order_agnostic=True),
+        ),
+        "HoleFiller, 28x28": lambda: widgets.HoleFiller(
+            ar.PixelCNN((1, 28, 28)),
+            torch.eye(28).view(1, 1, 28, 28),
+            ar.NADE((1, 28, 28), order_agnostic=True),
+        ),
         "MaskStepper, largest": lambda: widgets.MaskStepper(6, (8, 8), seed=0),
         "MaskStepper, PixelCNN 28x28": lambda: widgets.MaskStepper(
             ar.PixelCNN((1, 28, 28), layers=8, kernel_size=3, first_kernel_size=7)

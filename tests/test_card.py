@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from recipe_toys import assert_equal, card_of, rewrite_card
 
 import armodels_lite as ar
 from armodels_lite import checkpoints, saving
-from armodels_lite.checkpoints import evaluate_checkpoint, train_recipe
+from armodels_lite.checkpoints import evaluate_checkpoint, train_recipe, write_first_score
 
 places, straight, shipped = (
     recipe_toys.places,
@@ -52,6 +53,8 @@ def test_the_card_of_other_files_is_noticed(shipped) -> None:
         (lambda card: card["sha256"].pop("model.safetensors"), "sha256/model.safetensors"),
         (lambda card: card.update(data="digits"), "data/name"),
         (lambda card: card["scores"].update(test={"nats": "few"}), "scores/test/nats"),
+        (lambda card: card["scores"]["test"].update(first=3), "scores/test/first/examples"),
+        (lambda card: card["scores"]["valid"]["first"].pop("nats"), "scores/valid/first/nats"),
     ],
 )
 def test_a_card_that_lacks_something_is_damaged(shipped, change, named) -> None:
@@ -100,6 +103,60 @@ def test_measured_again_it_is_what_the_card_says(shipped, part, n) -> None:
     assert comparison.recorded == card_of(shipped)["scores"][part]["nats"]
     assert str(comparison).startswith(f"tiny on {part}, 300 examples: measured ")
     assert str(comparison).endswith(": the same")
+
+
+@pytest.mark.parametrize("part", ["valid", "test"])
+def test_the_first_examples_measured_again_are_what_the_card_says(shipped, part) -> None:
+    """Of 64 variables each: all 300 fit in, so that both scores are the same."""
+    score = card_of(shipped)["scores"][part]
+    assert score["first"] == {"examples": 300, "nats": score["nats"]}
+    comparison = evaluate_checkpoint("tiny", part, first=True)
+    assert comparison.agrees and comparison.measured.n == 300
+    assert str(comparison).startswith(f"tiny on {part}, the first 300 examples: measured ")
+    rewrite_card(shipped, lambda card: card["scores"][part]["first"].update(nats=1.0))
+    assert not evaluate_checkpoint("tiny", part, first=True).agrees
+    assert evaluate_checkpoint("tiny", part).agrees
+
+
+@pytest.mark.parametrize(
+    ("examples", "variables", "n"), [(7, 2**18, 7), (500, 1000, 15), (9, 1, 1)]
+)
+def test_how_many_are_the_first(shipped, monkeypatch, examples, variables, n) -> None:
+    """At most so many examples, and so many variables; but one at least."""
+    monkeypatch.setattr(checkpoints, "FIRST_EXAMPLES", examples)
+    monkeypatch.setattr(checkpoints, "FIRST_VARIABLES", variables)
+    assert write_first_score("tiny").agrees
+    score = card_of(shipped)["scores"]["test"]
+    digits, model = ar.load("digits"), ar.load_pretrained("tiny")
+    found = ar.evaluate(model, digits.test[:n]).nats
+    assert score["first"] == {"examples": n, "nats": pytest.approx(found, abs=6e-5)}
+    assert score["nats"] != score["first"]["nats"] and score["examples"] == 300
+    comparison = evaluate_checkpoint("tiny", first=True)
+    assert comparison.agrees and comparison.measured.n == n
+
+
+def test_a_card_without_the_first_examples_gets_them_and_is_else_as_it_was(shipped) -> None:
+    before = (shipped / "card.json").read_bytes()
+    for part in ("valid", "test"):
+        lacking = json.loads(before)
+        del lacking["scores"][part]["first"]
+        (shipped / "card.json").write_text(json.dumps(lacking))
+        assert evaluate_checkpoint("tiny", part).agrees
+        with pytest.raises(ValueError, match="`armodels evaluate tiny --write-first`"):
+            evaluate_checkpoint("tiny", part, first=True)
+        assert write_first_score("tiny", part).agrees
+        assert (shipped / "card.json").read_bytes() == before
+
+
+def test_the_first_examples_are_not_written_into_a_card_that_is_off(shipped) -> None:
+    def change(card: dict) -> None:
+        del card["scores"]["test"]["first"]
+        card["scores"]["test"]["nats"] += 0.01
+
+    rewrite_card(shipped, change)
+    before = (shipped / "card.json").read_bytes()
+    assert not write_first_score(shipped).agrees
+    assert (shipped / "card.json").read_bytes() == before
 
 
 def test_a_score_that_is_off_does_not_agree(shipped) -> None:

@@ -108,6 +108,11 @@ def test_train_writes_a_checkpoint_that_evaluate_confirms(places, shipped, tmp_p
     assert f"its state is kept in {places['run']}" in result.output
     result = invoke("evaluate", str(folder), "--part", "valid")
     assert result.exit_code == 0 and "tiny on valid, 300 examples" in result.output
+    result = invoke("evaluate", str(folder), "--first")
+    assert result.exit_code == 0 and "tiny on test, the first 300 examples" in result.output
+    assert invoke("evaluate", str(folder), "--write-first").exit_code == 0
+    result = invoke("evaluate", str(folder), "--first", "--write-first")
+    assert result.exit_code == 1 and "give one of them" in result.output
     assert invoke("evaluate").output == "tiny: FVSBN on small digits\n"
     rewrite_card(shipped, lambda card: card["scores"]["test"].update(nats=1.0))
     result = invoke("evaluate", "tiny")
@@ -138,11 +143,13 @@ def test_an_interrupted_training_ends_with_code_130(monkeypatch, places) -> None
 def test_test_exits_with_the_verdict(monkeypatch, passed, code) -> None:
     asked = []
     monkeypatch.setattr(
-        "armodels_lite.commands.stages.run_all", lambda fast: asked.append(fast) or passed
+        "armodels_lite.commands.stages.run_all",
+        lambda fast, whole: asked.append((fast, whole)) or passed,
     )
     assert invoke("test", "--fast").exit_code == code
     assert invoke("test").exit_code == code
-    assert asked == [True, False]
+    assert invoke("test", "--whole").exit_code == code
+    assert asked == [(True, False), (False, False), (False, True)]
 
 
 def test_the_module_is_the_command() -> None:

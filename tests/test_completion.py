@@ -119,7 +119,7 @@ def test_impossible_values_weigh_nothing_and_hide_nothing() -> None:
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"draws": 0}, ValueError, "draws must be an int of at least 1, got 0"),
+        ({"draws": 0}, ValueError, "draws must be a positive int, got 0"),
         ({"draws": True}, ValueError, "draws must be"),
         ({"observed": torch.zeros(1, 3)}, ValueError, "observed"),
         ({"mask": torch.ones(1, 4)}, TypeError, "mask"),

@@ -15,6 +15,14 @@ def test_the_stages_of_a_whole_and_of_a_fast_run() -> None:
     assert [stage.name for stage in stages.stages(root, fast=True)] == names[:2]
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_checkpoints_are_measured_on_all_of_their_test_data_where_that_is_asked_for(whole) -> None:
+    unit = stages.stages(course_root(), fast=True, whole=whole)[1]
+    (command,) = unit.commands
+    left_out = command[command.index("-m", command.index("-n")) + 1]
+    assert ("slow_whole" in left_out) is not whole and "not browser" in left_out
+
+
 def test_notebooks_are_compared_strictly_each_on_one_worker() -> None:
     (command,) = stages.notebook_stage(course_root()).commands
     assert "--nbval" in command and "--nbval-lax" not in command
@@ -66,7 +74,7 @@ def test_the_summary_names_every_stage_and_decides(monkeypatch, capsys, code) ->
         stages.Stage("one", [["x"]]),
         stages.Stage("two", [], "nothing here", obligatory=False),
     ]
-    monkeypatch.setattr(stages, "stages", lambda root, fast: chosen)
+    monkeypatch.setattr(stages, "stages", lambda root, fast, whole: chosen)
     monkeypatch.setattr(
         stages, "run_stage", lambda stage, root: run(stage, root, lambda *a, **k: code)
     )

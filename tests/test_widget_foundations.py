@@ -25,6 +25,7 @@ from armodels_lite.widgets import (
     DilationTree,
     GradientReach,
     HistogramBins,
+    HoleFiller,
     MaskStepper,
     MixtureSteps,
     NADEWalk,
@@ -53,6 +54,15 @@ def nade_walk(**options: object) -> NADEWalk:
     torch.manual_seed(0)
     image = torch.tensor([[0, 1, 1, 0], [0, 1, 0, 0], [1, 1, 1, 0], [0, 0, 1, 1]]).float()
     return NADEWalk(NADE((1, 4, 4), hidden=6), image, **options)
+
+
+def hole_filler(**options: object) -> HoleFiller:
+    torch.manual_seed(0)
+    models = [NADE((1, 6, 6), hidden=6, order_agnostic=True) for _ in range(2)]
+    for model in models:
+        torch.nn.init.normal_(model.W)
+    images = (torch.rand(3, 1, 6, 6) < 0.4).float()
+    return HoleFiller(models[0], images, models[1], **options)
 
 
 def text_sampler(**options: object) -> TextSampler:
@@ -94,6 +104,7 @@ def unrolled(**options: object) -> UnrolledRNN:
 
 MAKERS = {
     "histogram": histogram,
+    "hole": hole_filler,
     "bernoulli": BernoulliLikelihood,
     "kls": TwoKLs,
     "ar": ARProcess,

@@ -54,9 +54,10 @@ def style_stage() -> Stage:
     return Stage("style", [[*ruff, "check", "."], [*ruff, "format", "--check", "."]])
 
 
-def unit_stage() -> Stage:
-    """Unit tests and doctests with two workers."""
-    return Stage("unit tests and doctests", [[*PYTEST, "-n", "2", "-m", "not browser"]])
+def unit_stage(whole: bool) -> Stage:
+    """Unit tests and doctests with two workers; with `whole`, the checkpoints on all of their test data too."""
+    chosen = "not browser" if whole else "not browser and not slow_whole"
+    return Stage("unit tests and doctests", [[*PYTEST, "-n", "2", "-m", chosen]])
 
 
 def notebook_stage(root: Path) -> Stage:
@@ -77,14 +78,18 @@ def notebook_stage(root: Path) -> Stage:
 
 
 def browser_stage(chromium: str | None, ci: bool) -> Stage:
-    """JupyterLab driven in a real Chromium; without one, skipped on a user's machine and failed in CI."""
+    """JupyterLab driven in a real Chromium; without one, skipped on a user's machine and failed in CI.
+
+    Each worker has a JupyterLab of its own. `worksteal` gives a worker neighbouring tests, which share it.
+    """
     obstacle = None if chromium else f"no Chromium found. {chromium_advice()}"
-    return Stage("browser", [[*PYTEST, "-m", "browser", "tests/browser"]], obstacle, obligatory=ci)
+    command = [*PYTEST, "-n", "2", "--dist", "worksteal", "-m", "browser", "tests/browser"]
+    return Stage("browser", [command], obstacle, obligatory=ci)
 
 
-def stages(root: Path, fast: bool) -> list[Stage]:
-    """The stages of a whole run, or of a fast one (no notebooks, no browser)."""
-    chosen = [style_stage(), unit_stage()]
+def stages(root: Path, fast: bool, whole: bool = False) -> list[Stage]:
+    """The stages of a full run, or of a fast one (no notebooks, no browser)."""
+    chosen = [style_stage(), unit_stage(whole)]
     if not fast:
         chosen += [notebook_stage(root), browser_stage(find_chromium(), in_ci())]
     return chosen
@@ -109,13 +114,17 @@ def run_stage(stage: Stage, root: Path, call: Callable[..., int] = subprocess.ca
     return Result(stage.name, "failed" if any(codes) else "passed", seconds)
 
 
-def run_all(fast: bool = False) -> bool:
+def run_all(fast: bool = False, whole: bool = False) -> bool:
     """Run every stage and print a summary. Returns True when none failed.
+
+    Args:
+        fast: leave out the notebooks and the browser.
+        whole: measure each checkpoint on its whole test part, not only on the first examples.
 
     Raises FileNotFoundError when the package is not installed from a checkout of the course.
     """
     root = course_root()
-    results = [run_stage(stage, root) for stage in stages(root, fast)]
+    results = [run_stage(stage, root) for stage in stages(root, fast, whole)]
     print("\n=== summary ===")
     for result in results:
         print(

@@ -14,7 +14,8 @@ __all__ = ["Data", "FeatureData", "MusicData", "SeriesData", "SoundData", "Split
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Examples `x` of shape (N, *event_shape) and their labels `y` of shape (N,), or None.
+    """Examples `x` of shape (N, *event_shape) and their labels `y`, (N,), or None. With `load(given=...)` y is what a
+    model is told of each instead, (N, ...).
 
     `split[3]` is the pair (x[3], y[3]); `split[:100]`, or any index that picks several examples, is a
     Split.

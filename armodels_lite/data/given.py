@@ -19,7 +19,8 @@ __all__ = ["GIVEN", "LUMINANCE", "flipped", "half", "luminance", "told"]
 GIVEN = ("half", "luminance", "noisy")
 NOISE = 0.1  # the share of pixels that changes sides in given="noisy"
 
-# How bright red, green and blue look, in thousandths. Source: ITU-R Recommendation BT.601.
+# How bright red, green and blue look, in thousandths. Source: ITU-R Recommendation BT.601, where the sum is called
+# luma: it is one of the values that a screen is sent.
 LUMINANCE = (299, 587, 114)
 
 
@@ -61,6 +62,7 @@ def luminance(x: Tensor, levels: int) -> Tensor:
     tensor([[[[0.3125]]]])
     """
     _check(x, levels)
+    _check_whole(x)
     if x.shape[1] != 3:
         raise ValueError(f"grey values are those of 3 channels (N, 3, H, W), got {tuple(x.shape)}")
     weights = torch.tensor(LUMINANCE, device=x.device).view(1, 3, 1, 1)
@@ -85,6 +87,7 @@ def flipped(x: Tensor, share: float = 0.1, generator: torch.Generator | None = N
     tensor([[[[1., 1., 1., 1.]]]])
     """
     _check(x, 2)
+    _check_whole(x)
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
         raise ValueError(f"share must be a probability, from 0 to 1, got {share!r}")
     changed = torch.rand(x.shape, generator=generator).to(x.device) < share
@@ -95,7 +98,8 @@ def told(data: Data, given: str) -> Data:
     """The data with what is given, one of `GIVEN`, in the place of the labels.
 
     "half" is a copy of half the height and width, "luminance" the grey values of an image in colour, "noisy" a copy in
-    black and white in which a tenth of the pixels has changed sides, the same ones each time.
+    black and white in which a tenth of the pixels has changed sides, the same ones each time (`flipped` makes new
+    ones).
 
     Raises:
         ValueError: an unknown name, or data that have no such thing.
@@ -119,6 +123,11 @@ def told(data: Data, given: str) -> Data:
             y = flipped(x, NOISE, noise)
         parts[part] = Split(x, y)
     return replace(data, **parts, class_names=None)
+
+
+def _check_whole(x: Tensor) -> None:
+    if x.is_floating_point() and not torch.equal(x, x.round()):
+        raise ValueError(f"levels are whole numbers, got {x[x != x.round()][0].item():g}")
 
 
 def _check(x: Tensor, levels: int) -> None:

@@ -20,7 +20,8 @@ STEP = 4  # pixels from one window to the next, in both directions
 def _load_hills(entry: DataSet, window: int = 24, levels: int = 8) -> Data:
     """x: (N, 1, window, window) int64, squares that overlap, with `levels` grey levels; y: None.
 
-    The levels are equally frequent in the training part; the highest is the brightest.
+    The levels are equally frequent in the training part (nearly so in its windows, which overlap); the highest is
+    the brightest.
     """
     accept(entry, "window", window, range(8, 51))
     accept(entry, "levels", levels, range(2, 17))
@@ -61,7 +62,7 @@ HILLS = DataSet(
     name="hills",
     loader=_load_hills,
     description="Hills seen from above, lit from the upper left: overlapping squares of 24x24 pixels (window=8 to 50) "
-    "with 8 grey levels (levels=2 to 16), equally frequent in the training part. Train, valid and test are "
+    "with 8 grey levels (levels=2 to 16), equally frequent in the training part of the map. Train, valid and test are "
     "neighbouring pieces of one map, 150, 50 and 52 pixels high and 170 wide.",
     licence="public domain (according to whoever added it to matplotlib, which states no licence for it)",
     source="matplotlib (jacksboro_fault_dem.npz: heights measured by the Shuttle Radar Topography Mission of NASA)",

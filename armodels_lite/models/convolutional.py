@@ -80,11 +80,14 @@ class ConvolutionalModel(AutoregressiveModel):
         """The same weights for images of another size: a new model that shares its Parameters with this one.
 
         Kernels do not ask how large an image is, so a model that was trained on small pieces of a texture draws large
-        ones. It has learnt no more than its receptive field holds, and what it does near the borders of an image.
+        ones. It has learnt no more than what its receptive field holds, and what there is near the borders of an image.
         Models may be shared and moved as those of `with_ordering`.
 
         Args:
             event_shape: (C, H, W) with as many channels.
+
+        Returns:
+            A model of the same kind and mode, with the same weights.
 
         Raises:
             ValueError: another number of channels; a model with biases for every pixel (`position=True`) or with a

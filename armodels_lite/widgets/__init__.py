@@ -14,6 +14,7 @@ from .dilation_tree import DilationTree
 from .gradient_reach import GradientReach
 from .grid import PixelGrid
 from .histogram_bins import HistogramBins
+from .hole_filler import HoleFiller
 from .mask_stepper import MaskStepper
 from .mixture_steps import MixtureSteps
 from .nade_walk import NADEWalk
@@ -38,6 +39,7 @@ __all__ = [
     "DilationTree",
     "GradientReach",
     "HistogramBins",
+    "HoleFiller",
     "MaskStepper",
     "MixtureSteps",
     "NADEWalk",

@@ -11,7 +11,7 @@ import numpy as np
 from .cutting import Point
 from .svg import BLUE, QUIET, Drawing
 
-__all__ = ["EDGE", "INK", "LEFT", "TOP", "WHITE", "Board", "sheet"]
+__all__ = ["EDGE", "INK", "LEFT", "TOP", "WHITE", "Board", "sheet", "stretches"]
 
 LEFT, TOP, EDGE = 24, 42, 6  # a board's margins; above it stand a title and the heads of columns
 NARROWEST = 150  # of a drawing, for the words above and below a small board
@@ -58,10 +58,8 @@ class Board:
 
     def stripe(self, inside: np.ndarray, *, upright: bool) -> None:
         """Thin lines through a set of cells, bool (R, C), from one border of it to the other."""
-        lines = inside.T if upright else inside
-        for number, line in enumerate(lines):
-            borders = np.flatnonzero(np.diff(np.pad(line, 1).astype(int)))
-            for start, end in borders.reshape(-1, 2).tolist():
+        for number, line in enumerate(inside.T if upright else inside):
+            for start, end in stretches(line):
                 for share in (0.14, 0.86):
                     ends = (number + share, start), (number + share, end)
                     places = [self.corner(*(p[::-1] if upright else p)) for p in ends]
@@ -106,6 +104,17 @@ class Board:
         for column, words in enumerate(columns):
             x, y = self.corner(0, column + 0.5)
             self.drawing.text(x, y - 6, words, size=size)
+
+
+def stretches(inside: np.ndarray) -> list[tuple[int, int]]:
+    """Where a row of bools is True without a break: pairs (first, one after the last).
+
+    >>> stretches(np.array([True, True, False, True]))
+    [(0, 2), (3, 4)]
+    """
+    out = np.zeros(1, dtype=bool)
+    borders = np.flatnonzero(np.concatenate([out, inside]) != np.concatenate([inside, out]))
+    return [(start, end) for start, end in borders.reshape(-1, 2).tolist()]
 
 
 def sheet(rows: float, columns: int, cell: float, title: str, label: str) -> Board:

@@ -24,13 +24,16 @@ class ChartStepper(Stepper):
 
     Args:
         charts: how many drawings a frame has.
+        before: widgets that stand left of them.
         options: see `Stepper`, as all other arguments.
     """
 
-    def __init__(self, charts: int, **options: Any) -> None:
+    def __init__(
+        self, charts: int, *, before: Sequence[ipywidgets.Widget] = (), **options: Any
+    ) -> None:
         self._charts = [ipywidgets.HTML() for _ in range(charts)]
         self._words = ipywidgets.HTML()
-        row = ipywidgets.HBox(self._charts).add_class("armodels-views")
+        row = ipywidgets.HBox([*before, *self._charts]).add_class("armodels-views")
         super().__init__([ipywidgets.VBox([row, self._words])], **options)
 
     # -- what a widget says --------------------------------------------------------------------------------------

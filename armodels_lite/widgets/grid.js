@@ -62,7 +62,7 @@ function paintCanvas(canvas, model, cursor) {
   if (model.get("mark") >= 0) box(model.get("mark"), MARK);
   if (cursor !== null) box(cursor, CURSOR);
   flags.forEach((flag, pixel) => {
-    if (flag) corner(context, edge(pixel % columns), edge(Math.floor(pixel / columns)), 0.4 * side * scale, scale);
+    if (flag && model.get("corners")) corner(context, edge(pixel % columns), edge(Math.floor(pixel / columns)), 0.4 * side * scale, scale);
   });
 }
 
@@ -71,7 +71,8 @@ function makeEditable({ model, canvas, live, state, draw }) {
   const say = () => {
     const [row, column] = [Math.floor(state.cursor / columns), state.cursor % columns];
     const drawn = bytes(model.get("frame"))[4 * state.cursor + 3] > 0;
-    const kind = bytes(model.get("flags"))[state.cursor] ? "painted" : drawn ? "drawn" : "not drawn";
+    const [flagged, known, unknown] = model.get("kinds");
+    const kind = bytes(model.get("flags"))[state.cursor] ? flagged : drawn ? known : unknown;
     live.textContent = `row ${row}, column ${column}, ${kind}`;
   };
   const at = (event) => {

@@ -43,6 +43,9 @@ class PixelGrid(anywidget.AnyWidget):
         sync=True
     )  # rows x columns: 1 draws a corner, for pixels set by hand
     mark = traitlets.Int(-1).tag(sync=True)  # the outlined pixel, -1 for none
+    corners = traitlets.Bool(True).tag(sync=True)  # False: flags are told, not drawn
+    # What a screen reader calls a pixel with a flag, another one, a see-through one.
+    kinds = traitlets.List(traitlets.Unicode(), ["painted", "drawn", "not drawn"]).tag(sync=True)
     label = traitlets.Unicode("").tag(sync=True)  # what a screen reader says
     edited = traitlets.Int(0).tag(sync=True)  # edits handled so far; the browser may wait for it
 

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from ..chain import AutoregressiveModel
+from ..decoder import Decoder
 from ..distributions import Distribution
 from ..sampling import sampling_mode
 from .one_event import as_batch_of_one, context_of_one, seeded_noise
 
-__all__ = ["Draw", "Frame", "SamplerState"]
+__all__ = ["Draw", "Frame", "SamplerState", "draw_next"]
 
 
 @dataclass(frozen=True)
@@ -245,26 +246,9 @@ class SamplerState:
                     self._draws.append(self._next_draw())
 
     def _next_draw(self) -> Draw:
-        t = len(self._draws)
-        position = self._order[t]
-        own = self._decoder.distribution()
-        dist = own if self.temperature == 1 else own.tempered(self.temperature)
-        u = self.noise.view(1, -1)[:, position]
-        drawn, mean = dist.draw(u).to(self.model.event_dtype), float(dist.mean)
-        if not math.isfinite(drawn.item()) or not math.isfinite(mean):
-            raise ValueError(
-                f"step {t}: the model's parameters give no finite value: {dist.params.tolist()}"
-            )
-        painted = position in self._painted
-        value = torch.full_like(drawn, self._painted[position]) if painted else drawn
-        log_prob = float(own.log_prob(value))
-        self._decoder.step(value)
-        # A decoder may hand out a view of numbers that it goes on changing.
-        dist = copy.copy(dist)
-        dist.params = dist.params.clone()
-        return Draw(
-            t, position, dist, float(u), drawn.item(), value.item(), painted, mean, log_prob
-        )
+        position = self._order[len(self._draws)]
+        u, painted = self.noise.view(1, -1)[:, position], self._painted.get(position)
+        return draw_next(self._decoder, position, u, painted, self.temperature)
 
     def _forget_from(self, rank: int) -> None:
         """Forget what is drawn from step `rank` on."""
@@ -272,6 +256,34 @@ class SamplerState:
             with sampling_mode(self.model):
                 self._decoder.rewind(rank)
             del self._draws[rank:]
+
+
+def draw_next(
+    decoder: Decoder,
+    position: int,
+    u: Tensor,
+    painted: float | None = None,
+    temperature: float = 1.0,
+) -> Draw:
+    """Draw the decoder's next variable, which is at this position, with noise u (1,); the decoder goes on.
+
+    A painted value overrules the draw. Raises ValueError where the model gives no finite value.
+    """
+    t, own = decoder.t, decoder.distribution()
+    dist = own if temperature == 1 else own.tempered(temperature)
+    drawn, mean = dist.draw(u).to(decoder.x.dtype), float(dist.mean)
+    if not math.isfinite(drawn.item()) or not math.isfinite(mean):
+        raise ValueError(
+            f"step {t}: the model's parameters give no finite value: {dist.params.tolist()}"
+        )
+    value = drawn if painted is None else torch.full_like(drawn, painted)
+    log_prob = float(own.log_prob(value))
+    decoder.step(value)
+    # A decoder may hand out a view of numbers that it goes on changing.
+    dist = copy.copy(dist)
+    dist.params = dist.params.clone()
+    by_hand = painted is not None
+    return Draw(t, position, dist, float(u), drawn.item(), value.item(), by_hand, mean, log_prob)
 
 
 def _image_shape(event_shape: tuple[int, ...], given: Sequence[int] | None) -> tuple[int, int, int]:

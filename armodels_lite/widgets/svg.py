@@ -104,6 +104,11 @@ class Drawing:
             f'<rect {place} fill="{fill}"{faint} stroke="{stroke}" stroke-width="{stroke_width}"/>'
         )
 
+    def rects(self, rects: Iterable[tuple[float, float, float, float]], fill: str) -> None:
+        """Many rectangles (x, y, width, height) of one colour as one shape: far fewer letters than one by one."""
+        path = "".join(f"M{x:g} {y:g}h{w:g}v{h:g}h{-w:g}z" for x, y, w, h in rects)
+        self.parts.append(f'<path d="{path}" fill="{fill}"/>')
+
     def circle(
         self,
         centre: tuple[float, float],

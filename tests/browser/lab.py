@@ -60,7 +60,7 @@ RUN_ALL = """() => {
     window.jupyterapp.commands.execute("notebook:run-all-cells").then(() => { window.courseRunDone = true; });
 }"""
 OUTPUTS = """() => Array.from(window.coursePanel.content.model.cells)
-    .flatMap(cell => cell.type === "code" ? cell.outputs.toJSON() : [])"""
+    .filter(cell => cell.type === "code").map(cell => cell.outputs.toJSON())"""
 
 
 @dataclass(frozen=True)
@@ -199,8 +199,12 @@ class LabPage:
 
     def outputs(self, kind: str | None = None) -> list[dict]:
         """The notebook's outputs as they now are, or those of one kind, such as "error" or "stream"."""
-        found = self.page.evaluate(OUTPUTS)
+        found = [output for outputs in self.outputs_of_cells() for output in outputs]
         return [output for output in found if kind is None or output["output_type"] == kind]
+
+    def outputs_of_cells(self) -> list[list[dict]]:
+        """The outputs of each code cell."""
+        return self.page.evaluate(OUTPUTS)
 
     def screenshot(self, path: Path) -> None:
         """Store what the window shows as PNG."""
