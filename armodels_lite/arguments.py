@@ -1,11 +1,13 @@
-"""Checks of what a constructor is given: each returns the value, or raises an error that names the argument."""
+"""Checks of what a caller gives: each returns the value, or raises an error that names the argument."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["flag", "odd_size", "positive", "share", "sizes"]
+import torch
+
+__all__ = ["flag", "odd_size", "positive", "random_numbers", "share", "sizes"]
 
 
 def positive(name: str, value: Any) -> int:
@@ -13,6 +15,13 @@ def positive(name: str, value: Any) -> int:
     # No bool and no integer of numpy: the config of a saved model could not hold them as what they are.
     if type(value) is not int or value < 1:
         raise ValueError(f"{name} must be a positive int, got {value!r}")
+    return value
+
+
+def random_numbers(name: str, value: Any) -> torch.Generator | None:
+    """The value, if it is a torch.Generator or None; TypeError if not."""
+    if not isinstance(value, torch.Generator | None):
+        raise TypeError(f"{name} must be a torch.Generator, got {type(value).__name__}")
     return value
 
 

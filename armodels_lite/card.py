@@ -24,11 +24,8 @@ _READ = {
     "sha256/config.json": str,
     "sha256/model.safetensors": str,
 }
-# Older cards lack these.
-_READ_IF_THERE = {
-    "scores/valid/first": {"examples": int, "nats": (int, float)},
-    "scores/test/first": {"examples": int, "nats": (int, float)},
-}
+# A card may lack "first", what the first examples of a part score; if it is there, these are read.
+_READ_WITH_FIRST = {"examples": int, "first/examples": int, "first/nats": (int, float)}
 
 
 def write_card(folder: Path, entries: dict[str, Any]) -> None:
@@ -49,14 +46,23 @@ def read_card(folder: Path) -> dict[str, Any]:
         card = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}") from error
+    scores = {part: _entry(card, f"scores/{part}") for part in ("valid", "test")}
+    with_first = [
+        part for part, score in scores.items() if isinstance(score, dict) and "first" in score
+    ]
     kinds = dict(_READ)
-    for name, entries in _READ_IF_THERE.items():
-        if _entry(card, name) is not None:
-            kinds |= {f"{name}/{key}": kind for key, kind in entries.items()}
+    for part in with_first:
+        kinds |= {f"scores/{part}/{name}": kind for name, kind in _READ_WITH_FIRST.items()}
     for name, kind in kinds.items():
         value = _entry(card, name)
         if not isinstance(value, kind) or isinstance(value, bool):
             raise ValueError(f"{path} is damaged: its entry {name} is {value!r}")
+    for part in with_first:
+        several, most = scores[part]["first"]["examples"], scores[part]["examples"]
+        if not 1 <= several <= most:
+            raise ValueError(
+                f"{path} is damaged: its entry scores/{part}/first/examples is {several}, accepted are 1 to {most}"
+            )
     return card
 
 

@@ -113,6 +113,7 @@ class AutoregressiveModel(DensityModel):
         """
         wanted = make_ordering(ordering, self.event_shape)
         name = type(self).__name__
+        self._require_names()
         try:
             other = self._rebuilt(ordering=ordering)
         except TypeError as error:  # all arguments but the ordering have been accepted before

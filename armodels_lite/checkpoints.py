@@ -19,7 +19,7 @@ import torch
 from .base import Model
 from .card import read_card, write_card
 from .data import load
-from .data.containers import Data
+from .data.containers import Data, Split
 from .recipes import Recipe, find_recipe
 from .replacing import replace_folder
 from .saving import SHIPPED, find_folder, load_pretrained, round_weights
@@ -232,17 +232,20 @@ def evaluate_checkpoint(name: str | Path, part: str = "test", *, first: bool = F
     if first:
         if "first" not in recorded:
             raise ValueError(
-                f"the card in {folder} does not say what the first examples score; "
-                f"`armodels evaluate {card['name']} --write-first` measures that and writes it there"
+                f"the card in {folder} does not say what the first {part} examples score; "
+                f"`armodels evaluate {card['name']} --part {part} --write-first` measures that and writes it there"
             )
         recorded = recorded["first"]
+    several = recorded["examples"] if first else None  # None: all
     try:
-        data = load(card["data"]["name"], **card["data"]["options"])
-        split = getattr(data, part)
-        measured = evaluate(model, split[: recorded["examples"]] if first else split)
+        measured = evaluate(model, _split(card, part)[:several])
     except TypeError as error:
         raise ValueError(f"{folder} does not fit the data that its card names: {error}") from error
     return Comparison(card["name"], part, recorded["nats"], measured, first)
+
+
+def _split(card: dict[str, Any], part: str) -> Split:
+    return getattr(load(card["data"]["name"], **card["data"]["options"]), part)
 
 
 def write_first_score(name: str | Path, part: str = "test") -> Comparison:
@@ -264,8 +267,8 @@ def write_first_score(name: str | Path, part: str = "test") -> Comparison:
     comparison = evaluate_checkpoint(name, part)
     if comparison.agrees:
         folder = find_folder(name)
-        card, model = read_card(folder), load_pretrained(folder)
-        card["scores"][part]["first"] = _first(comparison.measured, model)
+        card = read_card(folder)
+        card["scores"][part]["first"] = _first(comparison.measured, _split(card, part))
         write_card(folder, card)
     return comparison
 
@@ -301,20 +304,22 @@ def _card(
 
 
 def _score(model: Model, data: Data, part: str) -> dict[str, Any]:
-    found = evaluate(model, getattr(data, part))
+    split = getattr(data, part)
+    found = evaluate(model, split)
     bits = found.bits_per_dim
     return {
         "nats": round(found.nats, 4),
         "standard error": round(found.standard_error, 4),
         "bits per dim": None if bits is None else round(bits, 5),
         "examples": found.n,
-        "first": _first(found, model),
+        "first": _first(found, split),
     }
 
 
-def _first(found: Evaluation, model: Model) -> dict[str, float | int]:
+def _first(found: Evaluation, split: Split) -> dict[str, float | int]:
     """What the first of the examples score: FIRST_EXAMPLES of them, or fewer where they are long or few."""
-    fit_in = FIRST_VARIABLES // math.prod(model.event_shape)
+    # The length of the examples, which may be less than what the model takes.
+    fit_in = FIRST_VARIABLES // math.prod(split.x.shape[1:])
     several = max(1, min(FIRST_EXAMPLES, fit_in, found.n))
     return {"examples": several, "nats": round(found.per_example[:several].mean().item(), 4)}
 

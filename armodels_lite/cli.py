@@ -122,7 +122,11 @@ def evaluate(
     ] = None,
     part: Annotated[str, typer.Option(help="valid or test")] = "test",
     first: Annotated[
-        bool, typer.Option("--first", help="Only the part's first few hundred examples: seconds.")
+        bool,
+        typer.Option(
+            "--first",
+            help="Only the first few hundred examples: seconds. Of the test part; of valid where the card has them.",
+        ),
     ] = False,
     write_first: Annotated[
         bool,
@@ -136,6 +140,9 @@ def evaluate(
     from armodels_lite.checkpoints import evaluate_checkpoint, write_first_score
     from armodels_lite.saving import shipped
 
+    if name is None and (first or write_first):
+        option = "--first" if first else "--write-first"
+        raise ValueError(f"{option} needs the name of a checkpoint")
     if name is None:
         typer.echo(_listing({name: _about(name) for name in shipped()}) or "no checkpoint ships")
         return

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .arguments import positive
+from .arguments import positive, random_numbers
 from .chain import AutoregressiveModel
 from .sampling import sampling_mode
 
@@ -75,6 +75,7 @@ class Completions:
             ValueError: n is no positive int; or all completions of an event have weight 0, so that none is possible.
         """
         positive("n", n)
+        random_numbers("generator", generator)
         impossible = self.log_weights.isneginf().all(1).nonzero().flatten().tolist()
         if impossible:
             raise ValueError(
@@ -83,7 +84,8 @@ class Completions:
             )
         weights = self.weights if generator is None else self.weights.to(generator.device)
         chosen = torch.multinomial(weights, n, replacement=True, generator=generator)
-        return torch.stack([x[i] for x, i in zip(self.x, chosen.to(self.x.device), strict=True)])
+        rows = torch.arange(len(self.x), device=self.x.device).unsqueeze(1)
+        return self.x[rows, chosen.to(self.x.device)]
 
 
 def complete(

@@ -22,8 +22,8 @@ class Decoder:
     """The state of n sequences after t variables: asks for the next conditional, takes the next value.
 
     A cached decoder implements `_params` (the parameters of step t) and `_observed` (what to remember of the value
-    just written), and `_restart` if it can catch up with t given values faster than step by step. Whatever mode the
-    model is in, these compute as in eval mode: without dropout.
+    just written; it may come without `_params` before it), and `_restart` if it can catch up with t given values faster
+    than step by step. Whatever mode the model is in, these compute as in eval mode: without dropout.
 
     Attributes:
         t: number of variables observed so far, 0 to T.

@@ -110,10 +110,13 @@ def hole_last(mask: Tensor) -> Tensor:
     p(hole | known).
 
     Args:
-        mask: bool, of the event's shape, True where a value is known.
+        mask: bool, of the shape of one event, True where a value is known.
 
     Returns:
         (T,) int64, a permutation of the flat positions.
+
+    Raises:
+        TypeError: the mask is no tensor of bool.
 
     >>> hole_last(torch.tensor([[[True, False], [False, True]]]))
     tensor([0, 3, 1, 2])

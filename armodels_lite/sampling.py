@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from .arguments import random_numbers
 from .base import eval_mode
 from .density import DensityModel
 from .distributions import Distribution, uniform_noise
@@ -97,15 +98,16 @@ class Sampler:
         return self.decoder.x
 
     def _run_through_hole(self) -> None:
-        """As `steps`, but nothing is computed that no missing value needs: no conditional of a value that every sample
-        knows, no step after the last missing one.
+        """The values of `steps`, sooner: no conditional of a value that every sample knows, the known beginning in one
+        pass (so up to rounding), no step after the last missing one.
         """
         check_weights(self.model)
         decoder, model = self.decoder, self.model
-        known = self.mask.all(0)[model.ordering]  # at each step, by all samples
-        missing = (~known).nonzero().flatten().tolist()
-        if missing:
+        known = self.mask.all(0)[model.ordering].tolist()  # at each step, by all samples
+        missing = [t for t, by_all in enumerate(known) if not by_all]
+        if missing and missing[0]:
             decoder.prefill(self.observed.view(self.n, *model.event_shape), missing[0])
+        if missing:
             for t in range(missing[0], missing[-1] + 1):
                 position = decoder._positions[t]
                 decoder.step(self.observed[:, position] if known[t] else self._drawn(position)[2])
@@ -160,8 +162,7 @@ def check_noise(
     n = _number_of_samples(n, noise)
     shape = (n, *(model.event_shape if shape is None else shape))
     if noise is None:
-        if not isinstance(generator, torch.Generator | None):
-            raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}")
+        random_numbers("generator", generator)
         noise = uniform_noise(shape, generator=generator).to(model.device)
     elif tuple(noise.shape) != shape or not noise.is_floating_point():
         raise ValueError(

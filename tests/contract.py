@@ -94,13 +94,22 @@ def check_cached_equals_naive(model: ar.AutoregressiveModel) -> None:
     u, context = noise(model), contexts(model)
     observed = events(model, seed=9)
     mask = torch.rand(observed.shape, generator=torch.Generator().manual_seed(4)) < 0.4
-    for options in ({}, {"temperature": 0.7}, {"observed": observed, "mask": mask}):
+    masks = ({"observed": observed, "mask": m} for m in (mask, known_by_all(model, observed)))
+    for options in ({}, {"temperature": 0.7}, *masks):
         cached = model.sample(noise=u, context=context, **options)
         naive = model.sample(noise=u, context=context, cache=False, **options)
         if model.levels is None:
             torch.testing.assert_close(cached, naive, atol=1e-8, rtol=1e-8)
         else:
             assert torch.equal(cached, naive), f"draws differ with {options}"
+
+
+def known_by_all(model: ar.AutoregressiveModel, observed: Tensor) -> Tensor:
+    """A mask that all samples share: known at the beginning, in the middle and at the end of the walk, else missing."""
+    last = model.num_variables - 1
+    known = torch.zeros(model.num_variables, dtype=torch.bool)
+    known[model.ordering[[0, last // 2, last]]] = last > 2
+    return known.view(1, *model.event_shape).expand_as(observed).clone()
 
 
 def check_decoder_moves(model: ar.AutoregressiveModel) -> None:

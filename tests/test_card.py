@@ -12,6 +12,7 @@ from recipe_toys import assert_equal, card_of, rewrite_card
 
 import armodels_lite as ar
 from armodels_lite import checkpoints, saving
+from armodels_lite.card import write_card
 from armodels_lite.checkpoints import evaluate_checkpoint, train_recipe, write_first_score
 
 places, straight, shipped = (
@@ -55,6 +56,10 @@ def test_the_card_of_other_files_is_noticed(shipped) -> None:
         (lambda card: card["scores"].update(test={"nats": "few"}), "scores/test/nats"),
         (lambda card: card["scores"]["test"].update(first=3), "scores/test/first/examples"),
         (lambda card: card["scores"]["valid"]["first"].pop("nats"), "scores/valid/first/nats"),
+        (lambda card: card["scores"]["test"].update(first=None), "scores/test/first/examples"),
+        (lambda card: card["scores"]["valid"].update(first=None), "scores/valid/first/examples"),
+        (lambda card: card["scores"]["valid"].pop("examples"), "scores/valid/examples"),
+        (lambda card: card["scores"].update(valid=3), "scores/valid/nats"),
     ],
 )
 def test_a_card_that_lacks_something_is_damaged(shipped, change, named) -> None:
@@ -62,6 +67,17 @@ def test_a_card_that_lacks_something_is_damaged(shipped, change, named) -> None:
     for read in (ar.load_pretrained, evaluate_checkpoint):
         with pytest.raises(ValueError, match=f"card.json is damaged: its entry {named} is"):
             read("tiny")
+
+
+@pytest.mark.parametrize("part", ["valid", "test"])
+@pytest.mark.parametrize("examples", [0, -1, 301, True, 2.0])
+def test_a_card_with_another_number_of_first_examples_is_damaged(shipped, part, examples) -> None:
+    rewrite_card(shipped, lambda card: card["scores"][part]["first"].update(examples=examples))
+    message = f"is damaged: its entry scores/{part}/first/examples is {examples}"
+    message += "" if isinstance(examples, (bool, float)) else ", accepted are 1 to 300"
+    for first in (True, False):
+        with pytest.raises(ValueError, match=f"{message}$"):
+            evaluate_checkpoint("tiny", part, first=first)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "3", "\udcff"])
@@ -135,6 +151,22 @@ def test_how_many_are_the_first(shipped, monkeypatch, examples, variables, n) ->
     assert comparison.agrees and comparison.measured.n == n
 
 
+def test_the_measured_length_counts_not_the_longest_that_the_model_takes(
+    shipped, monkeypatch
+) -> None:
+    """A model of up to 512 variables, measured on images of 64: of 640 variables, ten examples."""
+    model = ar.RNN((512,), hidden=3)
+    flat = {"name": "digits", "options": {"flat": True}}
+    nats = ar.evaluate(model, ar.load("digits", flat=True).test).nats
+    card = card_of(shipped)
+    card["scores"]["test"].update(nats=nats)
+    model.save_pretrained(shipped)
+    write_card(shipped, {**card, "data": flat})
+    monkeypatch.setattr(checkpoints, "FIRST_VARIABLES", 640)
+    assert write_first_score("tiny").agrees
+    assert card_of(shipped)["scores"]["test"]["first"]["examples"] == 10
+
+
 def test_a_card_without_the_first_examples_gets_them_and_is_else_as_it_was(shipped) -> None:
     before = (shipped / "card.json").read_bytes()
     for part in ("valid", "test"):
@@ -142,7 +174,8 @@ def test_a_card_without_the_first_examples_gets_them_and_is_else_as_it_was(shipp
         del lacking["scores"][part]["first"]
         (shipped / "card.json").write_text(json.dumps(lacking))
         assert evaluate_checkpoint("tiny", part).agrees
-        with pytest.raises(ValueError, match="`armodels evaluate tiny --write-first`"):
+        command = f"what the first {part} examples score; `armodels evaluate tiny --part {part} --write-first`"
+        with pytest.raises(ValueError, match=command):
             evaluate_checkpoint("tiny", part, first=True)
         assert write_first_score("tiny", part).agrees
         assert (shipped / "card.json").read_bytes() == before

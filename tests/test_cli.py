@@ -130,6 +130,22 @@ def test_evaluate_without_any_checkpoint(places) -> None:
     assert invoke("evaluate", "tiny", "--part", "train").exit_code == 1
 
 
+@pytest.mark.parametrize("option", ["--first", "--write-first"])
+def test_evaluate_of_the_first_examples_needs_a_name(shipped, option) -> None:
+    result = invoke("evaluate", option)
+    assert result.exit_code == 1
+    assert result.output == f"error: {option} needs the name of a checkpoint\n"
+
+
+def test_evaluate_first_says_that_it_is_for_the_test_part(shipped) -> None:
+    rewrite_card(shipped, lambda card: card["scores"]["valid"].pop("first"))
+    result = invoke("evaluate", "tiny", "--first", "--part", "valid")
+    assert result.exit_code == 1 and "--part valid --write-first" in result.output
+    assert "Of the test part; of valid where" in " ".join(
+        invoke("evaluate", "--help").output.replace("│", "").split()
+    )
+
+
 def test_an_interrupted_training_ends_with_code_130(monkeypatch, places) -> None:
     def interrupted(*_, **__):
         raise KeyboardInterrupt

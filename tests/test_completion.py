@@ -164,3 +164,26 @@ def test_an_event_without_a_possible_completion_is_named() -> None:
     assert done.log_evidence[1] == -math.inf
     with pytest.raises(ValueError, match="no completion of event 1 is possible: the 2 that were"):
         done.resample(5)
+
+
+def test_only_what_is_missing_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One conditional for each missing pixel: none for what is known before, between and after them."""
+    model, observed, mask = model_and_hole()
+    steps = []
+    decoder = type(model.decoder(1))
+    params = decoder._params
+    monkeypatch.setattr(decoder, "_params", lambda self: steps.append(self.t) or params(self))
+    model.sample(1, observed=observed, mask=mask)
+    assert steps == (~mask).flatten().nonzero().flatten().tolist()
+
+
+def test_no_events_have_no_completions() -> None:
+    model, observed, mask = model_and_hole()
+    done = ar.complete(model, observed[:0], mask[:0], 5)
+    assert done.x.shape == (0, 5, 1, 3, 3) and done.resample(2).shape == (0, 2, 1, 3, 3)
+
+
+def test_a_generator_is_one() -> None:
+    done = ar.Completions(torch.zeros(1, 2, 2), torch.zeros(1, 2))
+    with pytest.raises(TypeError, match="generator must be a torch.Generator, got int"):
+        done.resample(1, generator=3)

@@ -143,7 +143,7 @@ def test_split_is_indexable_and_iterable():
         ("binarized_mnist", {"levels": 2}, "no option 'levels'; accepted: labels, patch"),
         ("binarized_mnist", {"patch": 3}, "patch=3"),
         ("binarized_mnist", {"labels": 1}, "no labels=1; accepted: False, True"),
-        ("breast_cancer", {"levels": 2}, "accepted: given"),
+        ("breast_cancer", {"levels": 2}, "accepted: none"),
         ("digits", {"levels": 16}, r"no levels=16; accepted: \(2, 17\)"),
         ("digits", {"levels": True}, "no levels=True"),
         ("mnist", {"levels": 257}, "no levels=257; accepted: 2 to 256"),

@@ -1,4 +1,7 @@
-"""Filling a hole: both ways against `model.sample`, the presets, the brush, every control, words and colours."""
+"""Filling a hole: both ways against `model.sample`, the presets, the brush, every control, words and colours.
+
+What is refused: `test_hole_filler_errors.py`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ import torch
 from random_weights import randomised
 from test_widget_foundations import pictures, words
 from test_widgets import find, press
-from torch import nn
 
 import armodels_lite as ar
 from armodels_lite.orderings import hole_last
@@ -298,6 +300,41 @@ def test_words_where_the_ways_come_to_different_pixels() -> None:
     assert "With the hole last row 1, column 1, which is 0 in the original: p = " in said
 
 
+def painted(*pixels: int) -> HoleFiller:
+    """A hole of these pixels of 4 x 4."""
+    model = ar.FVSBN((1, 4, 4))
+    widget = HoleFiller(model, images(1, (1, 4, 4)), model)
+    widget.choose(hole=PAINTED)
+    for pixel in pixels:
+        widget.state.paint(pixel, True)
+    return widget
+
+
+def test_what_the_last_pixel_of_the_hole_sees_is_not_what_all_see() -> None:
+    """The first pixel of the image sees nothing, the last all others: that costs no -log p(hole | known)."""
+    _, seen, score, _ = (widget := painted(0, 15)).sentences(widget.frame(2))
+    assert seen == (
+        "In raster order the model saw all 14 known pixels only at the last of the hole, 0 of them at the first. "
+        "With the hole last the model sees all 14 known pixels."
+    )
+    assert "Caution: in raster order each pixel is scored given what comes before it alone" in score
+    assert widget.sentences(widget.frame(1))[1].startswith("In raster order the model sees all 14")
+    _, seen, score, _ = (widget := painted(15)).sentences(widget.frame(1))
+    assert seen.startswith("In raster order the model sees all 15 known pixels. With")
+    assert "Caution" not in score
+
+
+def test_words_where_nothing_is_known_and_where_nothing_is_missing() -> None:
+    widget = painted(*range(16))
+    for step in (0, 16):
+        assert widget.sentences(widget.frame(step))[1] == "Nothing is known: this is sampling."
+    assert "known pixels" not in widget.strip().alt and "this is sampling" in widget.strip().alt
+    middle = widget.sentences(widget.frame(8))[1]
+    assert middle.startswith("Nothing is known: this is sampling. Wrong so far: ")
+    alt = painted().strip().alt
+    assert "Nothing is missing." in alt and "Click" not in alt
+
+
 def test_no_caution_where_everything_known_comes_first() -> None:
     widget = filler(hole="the lower half")
     end = widget.sentences(widget.frame(widget.last))[2]
@@ -339,18 +376,6 @@ def test_dropdowns_button_and_reset() -> None:
         find(single, "image")
 
 
-def test_a_refused_choice_changes_nothing() -> None:
-    widget = filler(start=2)
-    before = pictures(widget)
-    for wrong in ({"hole": "a circle"}, {"image": 3}, {"image": 1, "hole": "a circle"}):
-        with pytest.raises(
-            ValueError, match=r"a hole is one of 'a square|images are 0 to 2, got 3"
-        ):
-            widget.choose(**wrong)
-        widget.redraw()
-        assert pictures(widget) == before and widget.step == 2
-
-
 def test_hidden_pixels_are_struck_and_wrong_ones_crossed() -> None:
     widget = filler(start=12)
     for way, picture in zip(widget.frame(12).ways, pictures(widget), strict=True):
@@ -388,61 +413,3 @@ def test_strip_frames_say_what_they_show() -> None:
     alt = widget.strip().alt
     assert "12 of 30 pixels are missing." in alt and "The true hole costs " in alt
     assert len(HoleFiller(ar.FVSBN(SHAPE), images()).strip_frames()) == 3
-
-
-# -- errors --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("change", "error", "message"),
-    [
-        ({"model": nn.Linear(2, 2)}, TypeError, "model must be an AutoregressiveModel, got Linear"),
-        (
-            {"model": ar.FVSBN((30,))},
-            ValueError,
-            r"model must draw images of one channel, \(1, H, W\)",
-        ),
-        ({"model": ar.FVSBN((3, 6, 5))}, ValueError, r"its events have shape \(3, 6, 5\)"),
-        ({"model": ar.FVSBN((1, 3, 40))}, ValueError, "H and W from 4 to 32"),
-        (
-            {"model": ar.FVSBN(SHAPE, conditional=ar.Categorical(2))},
-            ValueError,
-            "model must be of binary images, with ar.Bernoulli",
-        ),
-        ({"model": ar.FVSBN(SHAPE, num_classes=3)}, ValueError, "without classes and without"),
-        ({"images": [[0.0]]}, TypeError, "images must be a torch.Tensor, got list"),
-        ({"images": images()[0]}, ValueError, r"images must have shape \(N, 1, 6, 5\) with N > 0"),
-        ({"images": images()[:0]}, ValueError, r"got \(0, 1, 6, 5\)"),
-        ({"images": images(2, (1, 5, 6))}, ValueError, r"got \(2, 1, 5, 6\)"),
-        ({"images": images() / 2}, ValueError, "images must hold zeros and ones only"),
-        ({"images": images() * torch.nan}, ValueError, "zeros and ones only"),
-        ({"any_order": 3}, TypeError, "any_order must be an AutoregressiveModel, got int"),
-        ({"any_order": ar.FVSBN((1, 6, 6))}, ValueError, r"any_order must draw images \(1, 6, 5\)"),
-        (
-            {"any_order": MODELS["pixelcnn"]()},
-            ValueError,
-            "any_order must take any ordering, .* got a PixelCNN",
-        ),
-        ({"hole": "a circle"}, ValueError, "a hole is one of 'a square in the middle', 'the upper"),
-        ({"hole": PAINTED}, ValueError, "a hole is one of"),
-        ({"seed": -1}, ValueError, r"seed must be an int from 0 to 2\^64 - 1, got -1"),
-        ({"start": 13}, ValueError, "steps are 0 to 12, got 13"),
-    ],
-)
-def test_bad_arguments_are_refused(
-    change: dict[str, object], error: type[Exception], message: str
-) -> None:
-    with pytest.raises(error, match=message):
-        HoleFiller(**{"model": ar.FVSBN(SHAPE), "images": images(), **change})
-
-
-def test_bad_pixels_and_steps_are_refused() -> None:
-    state = state_of()
-    with pytest.raises(ValueError, match="pixels are 0 to 29, got 30"):
-        state.paint(30, True)
-    with pytest.raises(ValueError, match="steps are 0 to 12, got 13"):
-        state.frame(13)
-    widget = filler()
-    with pytest.raises(ValueError, match="pixels are 0 to 29, got -1"):
-        widget._edited(-1, "erase")
-    assert "pixels are 0 to 29" in widget.controls.error

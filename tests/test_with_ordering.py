@@ -187,3 +187,15 @@ def test_a_model_that_was_changed_after_it_was_built_is_refused() -> None:
         ValueError, match=r"other weights than this one.*extra\.bias, extra\.weight"
     ):
         model.with_ordering("reverse")
+
+
+class ByPlace(ar.FVSBN):
+    """A constructor with a parameter that has no name for its caller."""
+
+    def __init__(self, size: int, /, ordering: str = "raster") -> None:
+        super().__init__((size,), ordering=ordering)
+
+
+def test_a_model_built_by_arguments_without_a_name_says_so() -> None:
+    with pytest.raises(TypeError, match="takes size by place: give every argument a name"):
+        ByPlace(4).with_ordering("reverse")

@@ -7,8 +7,9 @@ one; what it reads is then needed too, and what it binds anew no longer.
 What changes an object: an assignment to a part of it (`a.b = `, `a[0] += `), a method called on it whose value nobody
 uses (`model.eval()`), and a function called like that (`ar.fit(model, ...)`), which changes its first argument. Where
 the value is used (`history = ar.fit(model, ...)`), those count that are known to (CHANGING), names that end in "_" as
-PyTorch's do, and functions of the notebook that do such a thing themselves. An object has several names after
-`layer = model.layers[0]`, in `for layer in layers`, and through an optimiser; changing it by one changes it by all.
+PyTorch's do, and functions of the notebook that do such a thing themselves. A function that binds `global x` changes x
+wherever it is mentioned. An object has several names after `layer = model.layers[0]`, in `for layer in layers`, and
+through an optimiser; changing it by one changes it by all.
 """
 
 from __future__ import annotations
@@ -55,9 +56,9 @@ class Notebook:
 
     def __init__(self, cells: list[ast.Module]) -> None:
         self.cells = cells
-        self.free: dict[str, set[str]] = defaultdict(
-            set
-        )  # of a function: names that its body reads
+        # Of a function: names that its body reads, and names that it binds by `global`.
+        self.free: dict[str, set[str]] = defaultdict(set)
+        self.rebinds: dict[str, set[str]] = defaultdict(set)
         self.aliases: dict[str, set[str]] = defaultdict(set)
         self.changers: set[str] = set()  # functions that change something themselves
         nodes = [node for cell in cells for node in ast.walk(cell)]
@@ -68,6 +69,7 @@ class Notebook:
         for node in nodes:
             if isinstance(node, Functions):
                 self.free[node.name] |= globals_of(ast.unparse(node))
+                self.rebinds[node.name] |= rebound_by(ast.unparse(node))
                 if any(self._changed_by(part, False) for part in ast.walk(node)):
                     self.changers.add(node.name)
             self._note_alias(node)
@@ -100,6 +102,9 @@ class Notebook:
                 found |= self._changed_by(node.value, True)
             else:
                 found |= self._changed_by(node, False)
+        # A function that is mentioned may be called.
+        mentioned = {name for statement in cell.body for name in self._read(statement)}
+        found |= {name for function in mentioned for name in self.rebinds.get(function, ())}
         return self._with_aliases(found - {None}) - self.imported
 
     def _changed_by(self, node: ast.AST, value_unused: bool) -> set[str | None]:
@@ -112,11 +117,11 @@ class Notebook:
         if name in SHOWING or not (value_unused or changes):
             return set()
         owner = root_of(node.func.value) if is_attribute else None
-        if (
-            owner is None or owner in self.imported
-        ):  # a function, such as ar.fit(model, ...), and no method
-            return {root_of(argument) for argument in node.args[:1]}
-        return {owner}
+        if owner is not None and owner not in self.imported:  # a method
+            return {owner}
+        # A function: ar.fit(model, ...), or ar.fit(model=model, ...), where any of the names may be the first argument.
+        first = node.args[:1] or [keyword.value for keyword in node.keywords]
+        return {root_of(argument) for argument in first}
 
     def _with_aliases(self, names: set[str]) -> set[str]:
         found, new = set(names), set(names)
@@ -170,15 +175,31 @@ class Notebook:
 
 def globals_of(source: str) -> set[str]:
     """Names that the code reads and that are not local to a function or comprehension in it."""
+    # Python's table of symbols does not count that `x += 1` reads x.
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.AugAssign)]
+    added = {name for node in nodes for name in stored(node.target)}
     found: set[str] = set()
+    for table in symbol_tables(source):
+        top = table.get_type() == "module"
+        for symbol in table.get_symbols():
+            read = symbol.is_referenced() or symbol.get_name() in added
+            if read and (top or symbol.is_global()):
+                found.add(symbol.get_name())
+    return found
+
+
+def rebound_by(source: str) -> set[str]:
+    """Names outside the functions in the code that these bind, by `global`."""
+    symbols = [symbol for table in symbol_tables(source) for symbol in table.get_symbols()]
+    return {s.get_name() for s in symbols if s.is_declared_global() and s.is_assigned()}
+
+
+def symbol_tables(source: str) -> Iterator[symtable.SymbolTable]:
+    """Of the code, and of each function, class and comprehension in it."""
     tables = [symtable.symtable(source, "cell", "exec")]
     while tables:
-        table = tables.pop()
+        yield (table := tables.pop())
         tables += table.get_children()
-        top = table.get_type() == "module"
-        symbols = [symbol for symbol in table.get_symbols() if symbol.is_referenced()]
-        found |= {symbol.get_name() for symbol in symbols if top or symbol.is_global()}
-    return found
 
 
 def outside_functions(statements: Iterable[ast.AST]) -> Iterator[ast.AST]:

@@ -15,7 +15,7 @@ from .containers import Data, FeatureData, MusicData, SeriesData, SoundData, Spl
 from .digits import DIGITS
 from .entry import DataSet, packed_arrays
 from .features import BREAST_CANCER
-from .given import told
+from .given import check_given, told
 from .images import BINARIZED_MNIST, FASHION_MNIST, MNIST
 from .music import JSB_CHORALES, as_keys
 from .photographs import CIFAR10
@@ -121,14 +121,16 @@ def load(name: str, *, given: str | None = None, **options) -> Data:
     accepted = tuple(inspect.signature(entry.loader).parameters)[1:]
     unknown = [option for option in options if option not in accepted]
     if unknown:
-        listed = ", ".join((*accepted, "given"))
+        listed = ", ".join((*accepted, *(["given"] if entry.images else []))) or "none"
         raise ValueError(f"the data set {name!r} has no option {unknown[0]!r}; accepted: {listed}")
-    data = entry.loader(entry, **options)
     if given is None:
-        return data
+        return entry.loader(entry, **options)
+    check_given(given)
+    if not entry.images:
+        raise ValueError(f"the data set {name!r} holds no images, so it has no given={given!r}")
     if options.get("patch", 1) != 1:
         raise ValueError(f"given={given!r} needs pixels, and patch= makes symbols of them")
-    return told(data, given)
+    return told(entry.loader(entry, **options), given)
 
 
 def registry() -> dict[str, DataSet]:

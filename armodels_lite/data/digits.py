@@ -85,6 +85,7 @@ def _colour(name: str, i: int, saturation: float, value: float) -> list[int]:
 DIGITS = DataSet(
     name="digits",
     loader=_load_digits,
+    images=True,
     description="1,797 handwritten digits of 8x8 pixels with 17 grey levels; with levels=2 (the default) "
     "a pixel is 1 where its level is at least 8 of 16; with colour=True each is painted in two colours of its own. "
     "Split 1197/300/300, stratified by class.",

@@ -46,6 +46,7 @@ class DataSet:
         description, licence, source: for people.
         remote: the files to fetch; empty where the data come with an installed package.
         packed: what is kept instead of those files, if anything.
+        images: whether its events are images (C, H, W), so that `load(given=)` can tell something of them.
     """
 
     name: str
@@ -55,6 +56,7 @@ class DataSet:
     source: str
     remote: tuple[RemoteFile, ...] = ()
     packed: PackedFile | None = None
+    images: bool = False
 
     def about(self) -> dict[str, str]:
         """The fields that every Data repeats."""

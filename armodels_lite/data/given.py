@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..arguments import random_numbers
 from .containers import Data, Split
 
 __all__ = ["GIVEN", "LUMINANCE", "flipped", "half", "luminance", "told"]
@@ -90,8 +91,10 @@ def flipped(x: Tensor, share: float = 0.1, generator: torch.Generator | None = N
     _check_whole(x)
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
         raise ValueError(f"share must be a probability, from 0 to 1, got {share!r}")
-    changed = torch.rand(x.shape, generator=generator).to(x.device) < share
-    return torch.where(changed, 1 - x, x).float()
+    random_numbers("generator", generator)
+    where = "cpu" if generator is None else generator.device
+    changed = torch.rand(x.shape, generator=generator, device=where).to(x.device) < share
+    return torch.where(changed, 1 - x.float(), x.float())
 
 
 def told(data: Data, given: str) -> Data:
@@ -104,13 +107,14 @@ def told(data: Data, given: str) -> Data:
     Raises:
         ValueError: an unknown name, or data that have no such thing.
     """
-    if given not in GIVEN:
-        raise ValueError(
-            f"the data set {data.name!r} has no given={given!r}; accepted: {', '.join(GIVEN)}"
-        )
+    check_given(given)
     if data.levels is None or len(data.event_shape) != 3:
         raise ValueError(
             f"given={given!r} needs images of levels (C, H, W); {data.name!r} has events {data.event_shape}"
+        )
+    if given == "noisy" and data.levels != 2:
+        raise ValueError(
+            f"given='noisy' is for black and white; {data.name!r} has {data.levels} levels here, and may have levels=2"
         )
     parts = {}
     for seed, part in enumerate(("train", "valid", "test")):
@@ -123,6 +127,12 @@ def told(data: Data, given: str) -> Data:
             y = flipped(x, NOISE, noise)
         parts[part] = Split(x, y)
     return replace(data, **parts, class_names=None)
+
+
+def check_given(given: str) -> None:
+    """Raise ValueError unless it is one of `GIVEN`."""
+    if given not in GIVEN:
+        raise ValueError(f"there is no given={given!r}; accepted: {', '.join(GIVEN)}")
 
 
 def _check_whole(x: Tensor) -> None:

@@ -83,6 +83,7 @@ def _mnist_file(name: str, digest: str, size: int) -> RemoteFile:
 MNIST = DataSet(
     name="mnist",
     loader=_load_mnist,
+    images=True,
     description="70,000 handwritten digits of 28x28 pixels; levels=2 (the default) is 1 where the byte "
     "is at least 128, levels=K is floor(byte K / 256). Split 50000/10000/10000, valid being the last "
     "10,000 of the training file.",
@@ -146,6 +147,7 @@ def _fashion_file(name: str, digest: str, size: int) -> RemoteFile:
 FASHION_MNIST = DataSet(
     name="fashion_mnist",
     loader=_load_fashion_mnist,
+    images=True,
     description="70,000 pictures of ten kinds of clothing, 28x28 pixels; levels=2 (the default) is 1 where the "
     "byte is at least 128, levels=K is floor(byte K / 256). Split 50000/10000/10000, valid being the last 10,000 of "
     "the training file.",
@@ -279,6 +281,7 @@ def _amat_file(part: str, digest: str, size: int) -> RemoteFile:
 BINARIZED_MNIST = DataSet(
     name="binarized_mnist",
     loader=_load_binarized_mnist,
+    images=True,
     description="MNIST binarized once by drawing each pixel with its grey value as probability: the "
     "fixed set that published likelihoods refer to. 50000/10000/10000 images of 28x28 pixels; the digits "
     "they show with labels=True, which compares with mnist once; squares of 2x2 pixels as symbols with patch=2.",

@@ -88,6 +88,7 @@ def _split_records(records: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
 CIFAR10 = DataSet(
     name="cifar10",
     loader=_load_cifar10,
+    images=True,
     description="60,000 colour photographs of ten kinds of animals and vehicles, 32x32 pixels with 256 levels of red, "
     "green and blue. Split 45000/5000/10000, valid being the last 5,000 of the training files.",
     licence="not stated",

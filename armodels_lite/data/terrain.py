@@ -61,6 +61,7 @@ def _windows(x: Tensor, side: int) -> Tensor:
 HILLS = DataSet(
     name="hills",
     loader=_load_hills,
+    images=True,
     description="Hills seen from above, lit from the upper left: overlapping squares of 24x24 pixels (window=8 to 50) "
     "with 8 grey levels (levels=2 to 16), equally frequent in the training part of the map. Train, valid and test are "
     "neighbouring pieces of one map, 150, 50 and 52 pixels high and 170 wide.",

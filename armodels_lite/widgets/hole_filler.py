@@ -77,11 +77,17 @@ def _drawn(frame: HoleFrame, way: WayFrame, place: str = "") -> str:
 
 def seen_words(frame: HoleFrame, ways: Sequence[WayFrame]) -> str:
     """How much of what is known each way sees, and what is wrong so far."""
-    parts = []
-    for way in ways:
+    parts = [] if frame.known else ["Nothing is known: this is sampling."]
+    for way in ways if frame.known else []:
         seen, phrase = int(way.seen.sum()), _phrase(way).capitalize()
+        if seen == frame.known and frame.finished and way.seen_first < seen:
+            parts.append(
+                f"{phrase} the model saw all {seen} known pixels only at the last of the hole, "
+                f"{way.seen_first} of them at the first."
+            )
+            continue
         if seen == frame.known:
-            parts.append(f"{phrase} the model sees all {frame.known} known pixels.")
+            parts.append(f"{phrase} the model sees all {seen} known pixels.")
             continue
         hidden = frame.known - seen
         later = "come" if hidden > 1 else "comes"
@@ -102,7 +108,7 @@ def score_words(frame: HoleFrame) -> str:
         "The original's hole costs −Σ log p(true pixel | what the model sees, all of it true) = "
         f"{_each(ways, lambda way: f'{way.nats:.2f} nats')}."
     )
-    if ways[0].seen.sum() < frame.known:
+    if ways[0].seen_first < frame.known:
         words += (
             f" Caution: {_phrase(ways[0])} each pixel is scored given what comes before it alone, so this is no "
             "−log p(hole | all known pixels)."
@@ -115,6 +121,7 @@ def score_words(frame: HoleFrame) -> str:
 
 
 def noise_words(frame: HoleFrame) -> str:
+    """Which noise is used, and a warning where the weights were not trained for an ordering."""
     ways = "Both ways use" if len(frame.ways) > 1 else "This is"
     words = f"{ways} the noise of seed {frame.seed}, one u for each pixel."
     if not all(way.learnt for way in frame.ways):
@@ -333,12 +340,14 @@ class HoleFiller(ChartStepper):
         )
 
     def told(self, frame: HoleFrame) -> list[str]:
+        if frame.total == 0:
+            return ["Nothing is missing."]
         if frame.shows == "hole":
             return [f"{frame.total} of {frame.hole.size} pixels are missing."]
         if isinstance(frame.shows, int):
             ways = [frame.ways[frame.shows]]
             return [now_words(frame, ways), seen_words(frame, ways)]
-        if frame.finished and frame.total:
+        if frame.finished:
             nats = _each(frame.ways, lambda way: f"{way.nats:.2f} nats")
             return [now_words(frame, frame.ways), f"The true hole costs {nats}."]
         return [now_words(frame, frame.ways)]

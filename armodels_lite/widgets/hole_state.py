@@ -57,9 +57,14 @@ PAINTED = "painted"
 
 def preset_hole(name: str, height: int, width: int) -> np.ndarray:
     """One of `HOLES` for an image: bool (H, W), True where a pixel is missing. ValueError for an unknown name."""
-    if not isinstance(name, str) or name not in HOLES:
-        raise ValueError(f"a hole is one of {', '.join(map(repr, HOLES))}, got {name!r}")
+    check_hole(name, [*HOLES])
     return HOLES[name](height, width)
+
+
+def check_hole(name: str, names: list[str]) -> None:
+    """Raise ValueError unless the name is one of these."""
+    if not isinstance(name, str) or name not in names:
+        raise ValueError(f"a hole is one of {', '.join(map(repr, names))}, got {name!r}")
 
 
 # -- one model fills it --------------------------------------------------------------------------------------------
@@ -139,6 +144,8 @@ class WayFrame:
         values: known and drawn values, 0 elsewhere.
         drawn: bool, pixels of the hole that are drawn.
         seen: bool, known pixels that the model sees when it draws the current one (at the end: that it saw at all).
+        seen_first: how many it sees when it draws the first of the hole. If that is all of them, `nats` is
+            -log p(hole | known).
         probs: p(pixel = 1 | what the model sees) of drawn pixels and the current one, 0 elsewhere.
         current: the pixel about to be drawn; None at the end.
         wrong: bool, drawn pixels that differ from the original.
@@ -150,6 +157,7 @@ class WayFrame:
     values: np.ndarray
     drawn: np.ndarray
     seen: np.ndarray
+    seen_first: int
     probs: np.ndarray
     current: Draw | None
     wrong: np.ndarray
@@ -227,7 +235,7 @@ class HoleState:
             except ValueError as error:
                 name = type(any_order).__name__
                 raise ValueError(
-                    f"any_order must take any ordering, as ar.MADE and ar.NADE do, got a {name}"
+                    f"any_order must take any ordering, as ar.MADE and ar.NADE do, got a {name}: {error}"
                 ) from error
         *_, self.height, self.width = self.images.shape
         self._raster = torch.equal(model.ordering.cpu(), raster(model.event_shape))
@@ -254,6 +262,7 @@ class HoleState:
 
     def set_hole(self, kind: str) -> None:
         """One of `HOLES`, or "painted" for the hole that was painted last. ValueError for anything else."""
+        check_hole(kind, [*HOLES, PAINTED])
         if kind == PAINTED:
             hole = self._painted.copy()
         else:
@@ -266,8 +275,9 @@ class HoleState:
 
         Raises ValueError for a pixel that does not exist.
         """
-        if not 0 <= pixel < self.hole.size:
-            raise ValueError(f"pixels are 0 to {self.hole.size - 1}, got {pixel}")
+        count = self.hole.size
+        if not isinstance(pixel, int) or isinstance(pixel, bool) or not 0 <= pixel < count:
+            raise ValueError(f"pixels are 0 to {count - 1}, got {pixel!r}")
         hole = self.hole.copy()
         hole.flat[pixel] = inside
         self.kind, self.hole, self._painted = PAINTED, hole, hole
@@ -344,9 +354,18 @@ class HoleState:
         if current is not None:
             probs.flat[current.position] = current.mean
         wrong = drawn & (values != image)
-        nats = filling.nats if end else None
-        seen, learnt = filling.seen(step), self._learnt(filling)
-        return WayFrame(name, values, drawn, seen, probs, current, wrong, nats, learnt)
+        return WayFrame(
+            name,
+            values,
+            drawn,
+            seen=filling.seen(step),
+            seen_first=int(filling.seen(0).sum()),
+            probs=probs,
+            current=current,
+            wrong=wrong,
+            nats=filling.nats if end else None,
+            learnt=self._learnt(filling),
+        )
 
     def _learnt(self, filling: Filling) -> bool:
         if filling.model is self.model:

@@ -21,10 +21,8 @@ __all__ = [
     "way_drawing",
 ]
 
-SIDE, STRIP_SIDE = (
-    192,
-    144,
-)  # pixels on the screen for an image's width, in the widget and its strip
+SIDE = 192  # pixels on the screen for an image's width
+STRIP_SIDE = 144  # the same in the strip
 WIDTH, STRIP_WIDTH = 200, 164  # of a drawing, with room for words
 LEFT = 4  # room for the lines around a picture
 SMALL = 12  # letters
