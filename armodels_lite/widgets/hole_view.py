@@ -145,7 +145,9 @@ def way_drawing(frame: HoleFrame, way: WayFrame, side: float = SIDE) -> Drawing:
 
 def _draw_seeing(drawing: Drawing, frame: HoleFrame, way: WayFrame, cell: float, y: float) -> None:
     columns = frame.image.shape[1]
-    _heading(drawing, y, f"sees {way.seen.sum()} of {frame.known} known")
+    few, seen = way.seen_first, int(way.seen.sum())
+    counted = f"saw {few} to {seen}" if frame.finished and few < seen else f"sees {seen}"
+    _heading(drawing, y, f"{counted} of {frame.known} known")
     board = _board(drawing, frame, cell, y + 9)
     _draw_image(board, frame, way)
     now = "" if way.current is None else f" = {way.current.mean:.3f}"
