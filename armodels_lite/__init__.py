@@ -7,6 +7,7 @@
 (torch.Size([2, 1, 8, 8]), torch.Size([2]))
 """
 
+from . import attacks
 from .chain import AutoregressiveModel, Decoder, Step
 from .completion import Completions, complete
 from .conditionals import (
@@ -46,6 +47,7 @@ from .models import (
     Transformer,
     WaveNet,
 )
+from .pixeldefend import p_value, purify
 from .saving import load_pretrained
 from .text import Vocabulary
 from .training import Evaluation, History, bits_per_dim, evaluate, fit
@@ -84,6 +86,7 @@ __all__ = [
     "Transformer",
     "Vocabulary",
     "WaveNet",
+    "attacks",
     "bits_per_dim",
     "complete",
     "continue_sequence",
@@ -92,6 +95,8 @@ __all__ = [
     "fit",
     "load",
     "load_pretrained",
+    "p_value",
+    "purify",
     "receptive_field",
     "state_jacobian_norms",
     "stored_results",

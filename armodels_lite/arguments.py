@@ -7,7 +7,15 @@ from typing import Any
 
 import torch
 
-__all__ = ["flag", "odd_size", "positive", "random_numbers", "share", "sizes"]
+__all__ = [
+    "flag",
+    "number_of_levels",
+    "odd_size",
+    "positive",
+    "random_numbers",
+    "share",
+    "sizes",
+]
 
 
 def positive(name: str, value: Any) -> int:
@@ -15,6 +23,13 @@ def positive(name: str, value: Any) -> int:
     # No bool and no integer of numpy: the config of a saved model could not hold them as what they are.
     if type(value) is not int or value < 1:
         raise ValueError(f"{name} must be a positive int, got {value!r}")
+    return value
+
+
+def number_of_levels(value: Any) -> int:
+    """The value, if it is an int of at least 2; ValueError if not."""
+    if type(value) is not int or value < 2:
+        raise ValueError(f"levels must be an int of at least 2, got {value!r}")
     return value
 
 

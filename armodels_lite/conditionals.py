@@ -198,7 +198,13 @@ class Categorical(_Levels):
             )
 
     def features(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        return F.one_hot(x, self.levels).to(dtype)
+        """One-hot (..., K). A float between two levels (`relaxed_log_prob`) is a mixture of their vectors."""
+        if not x.is_floating_point():
+            return F.one_hot(x, self.levels).to(dtype)
+        lower = x.detach().floor().clamp(max=self.levels - 2)
+        share = (x - lower).unsqueeze(-1).to(dtype)
+        vectors = F.one_hot(torch.stack([lower, lower + 1]).long(), self.levels).to(dtype)
+        return (1 - share) * vectors[0] + share * vectors[1]
 
     def add_product_(self, out: Tensor, x: Tensor, weight: Tensor) -> None:
         out += weight[x]  # a one-hot vector times a matrix is a row of the matrix

@@ -11,11 +11,12 @@ import inspect
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..arguments import flag
 from .containers import Data, FeatureData, MusicData, SeriesData, SoundData, Split, TextData
 from .digits import DIGITS
 from .entry import DataSet, packed_arrays
 from .features import BREAST_CANCER
-from .given import check_given, told
+from .given import check_given, shaded, told
 from .images import BINARIZED_MNIST, FASHION_MNIST, MNIST
 from .music import JSB_CHORALES, as_keys
 from .photographs import CIFAR10
@@ -86,7 +87,7 @@ class Status:
     bytes: int
 
 
-def load(name: str, *, given: str | None = None, **options) -> Data:
+def load(name: str, *, given: str | None = None, shades: bool = False, **options) -> Data:
     """Load a data set by name, fetching it first if it is not here yet.
 
     Args:
@@ -94,6 +95,7 @@ def load(name: str, *, given: str | None = None, **options) -> Data:
         given: for images: y is what a model is told about each in place of its label, float32 from 0 to 1: "half", a
             copy of half the height and width (N, C, H / 2, W / 2); "luminance", the grey values of colours
             (N, 1, H, W); "noisy", a copy (N, C, H, W) of black and white in which a tenth of the pixels is wrong.
+        shades: for images: x holds floats from 0 to 1, float32, level k of K as k / (K - 1), as classifiers see them.
         options: "digits": `levels=2` (float32 0/1, a pixel is 1 where its grey level is at least 8 of 16)
             or `levels=17` (int64 grey levels); `flat=True` for sequences (64,); `colour=True` paints each in colours
             of its own, int64 (3, 8, 8) with 17 levels. "mnist", "fashion_mnist": `levels=2` to 256.
@@ -121,16 +123,24 @@ def load(name: str, *, given: str | None = None, **options) -> Data:
     accepted = tuple(inspect.signature(entry.loader).parameters)[1:]
     unknown = [option for option in options if option not in accepted]
     if unknown:
-        listed = ", ".join((*accepted, *(["given"] if entry.images else []))) or "none"
+        listed = ", ".join((*accepted, *(["given", "shades"] if entry.images else []))) or "none"
         raise ValueError(f"the data set {name!r} has no option {unknown[0]!r}; accepted: {listed}")
-    if given is None:
-        return entry.loader(entry, **options)
-    check_given(given)
+    if given is not None:
+        check_given(given)
+        _need_pixels(entry, f"given={given!r}", options)
+    if flag("shades", shades):
+        _need_pixels(entry, "shades=True", options)
+    data = entry.loader(entry, **options)
+    if given is not None:
+        data = told(data, given)
+    return shaded(data) if shades else data
+
+
+def _need_pixels(entry: DataSet, argument: str, options: dict[str, object]) -> None:
     if not entry.images:
-        raise ValueError(f"the data set {name!r} holds no images, so it has no given={given!r}")
+        raise ValueError(f"the data set {entry.name!r} holds no images, so it has no {argument}")
     if options.get("patch", 1) != 1:
-        raise ValueError(f"given={given!r} needs pixels, and patch= makes symbols of them")
-    return told(entry.loader(entry, **options), given)
+        raise ValueError(f"{argument} needs pixels, and patch= makes symbols of them")
 
 
 def registry() -> dict[str, DataSet]:

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..arguments import random_numbers
+from ..arguments import number_of_levels, random_numbers
+from ..shades import to_shades
 from .containers import Data, Split
 
-__all__ = ["GIVEN", "LUMINANCE", "flipped", "half", "luminance", "told"]
+__all__ = ["GIVEN", "LUMINANCE", "flipped", "half", "luminance", "shaded", "told"]
 
 GIVEN = ("half", "luminance", "noisy")
 NOISE = 0.1  # the share of pixels that changes sides in given="noisy"
@@ -129,6 +130,15 @@ def told(data: Data, given: str) -> Data:
     return replace(data, **parts, class_names=None)
 
 
+def shaded(data: Data) -> Data:
+    """The data with x as shades, float32 from 0 to 1, in place of levels."""
+    parts = {}
+    for part in ("train", "valid", "test"):
+        split = getattr(data, part)
+        parts[part] = replace(split, x=to_shades(split.x, data.levels))
+    return replace(data, **parts)
+
+
 def check_given(given: str) -> None:
     """Raise ValueError unless it is one of `GIVEN`."""
     if given not in GIVEN:
@@ -141,8 +151,7 @@ def _check_whole(x: Tensor) -> None:
 
 
 def _check(x: Tensor, levels: int) -> None:
-    if type(levels) is not int or levels < 2:
-        raise ValueError(f"levels must be an int of at least 2, got {levels!r}")
+    number_of_levels(levels)
     if not isinstance(x, Tensor) or x.dim() != 4:
         found = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
         raise ValueError(f"images must be a tensor (N, C, H, W), got {found}")

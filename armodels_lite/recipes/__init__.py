@@ -1,12 +1,13 @@
 """The named trainings behind the checkpoints that ship: which model, on which data, with which numbers.
 
 A recipe is all that `armodels train --recipe NAME` needs; `checkpoints.py` runs it. Each was chosen on validation
-data, but for those in `gpu.py`.
+data, but for those in `gpu.py` and those of Fashion-MNIST.
 """
 
 from __future__ import annotations
 
 from .applications import APPLICATION_RECIPES
+from .defence import DEFENCE_RECIPES
 from .digits import DIGITS_RECIPES
 from .gpu import GPU_RECIPES
 from .mnist import MNIST_RECIPES
@@ -19,6 +20,7 @@ _LISTED = (
     *MNIST_RECIPES,
     *DIGITS_RECIPES,
     *APPLICATION_RECIPES,
+    *DEFENCE_RECIPES,
     *SEQUENCE_RECIPES,
     *GPU_RECIPES,
 )
