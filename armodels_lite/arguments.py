@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 
 __all__ = [
+    "finite_number",
     "flag",
     "number_of_levels",
     "odd_size",
@@ -62,6 +64,13 @@ def share(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
         raise ValueError(f"{name} must be a share of at least 0 and less than 1, got {value!r}")
     return value
+
+
+def finite_number(value: Any) -> bool:
+    """Whether it is an int or a float, and neither True, False, NaN nor infinite."""
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    )
 
 
 def flag(name: str, value: Any) -> bool:

@@ -20,12 +20,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .arguments import positive
+from .arguments import finite_number, positive
 from .base import eval_mode
 from .chain import AutoregressiveModel
 from .density import DensityModel
 from .relaxation import relaxed_log_prob
-from .sampling import sampling_mode
+from .sampling import check_weights, sampling_mode
 from .shades import to_levels, to_shades
 
 __all__ = ["PurifyStep", "p_value", "purify", "purify_steps"]
@@ -65,6 +65,8 @@ def p_value(
     tensor([0.7500])
     """
     log_probs = _log_probs(model, x, context)
+    if log_probs.isnan().any():
+        raise ValueError(f"log p(x) is NaN for {int(log_probs.isnan().sum())} of {len(x)} images")
     if isinstance(reference, Tensor) and reference.dim() == 1 and reference.is_floating_point():
         ranked = reference.to(log_probs)
     elif context is not None:
@@ -167,6 +169,8 @@ def purify(
     if method not in ("greedy", "gradient"):
         raise ValueError(f'method must be "greedy" or "gradient", got {method!r}')
     positive("steps", steps)
+    if threshold is not None and not finite_number(threshold):
+        raise ValueError(f"threshold must be a number of nats or None, got {threshold!r}")
     events, radius = _checked(model, x, eps, context)
     if threshold is not None:
         # One image at a time may have any threshold; the rest is not purified at all.
@@ -196,7 +200,7 @@ def _purified(
     context: Tensor | None,
 ) -> Tensor:
     if not len(events) or radius == 0:
-        return events
+        return events.clone()
     if method == "gradient":
         return _climbed(model, events, radius, steps, context)
     *_, last = _greedy_steps(model, events, radius, context)
@@ -206,13 +210,14 @@ def _purified(
 def _greedy_steps(
     model: AutoregressiveModel, events: Tensor, radius: int, context: Tensor | None
 ) -> Iterator[PurifyStep]:
-    decoder = model.decoder(len(events), context)
+    with sampling_mode(model):
+        decoder = model.decoder(len(events), context)
     x = events.flatten(1).clone()
     levels = torch.arange(model.levels, device=x.device)
     for t, position in enumerate(model.ordering.tolist()):
         with sampling_mode(model):
             log_probs = decoder.distribution().level_log_probs()
-            before = x[:, position].long()
+            before = x[:, position].long().clone()  # not a view: x changes below
             allowed = (levels - before.unsqueeze(1)).abs() <= radius
             best, after = log_probs.masked_fill(~allowed, -torch.inf).max(1)
             as_good = log_probs.gather(1, before.unsqueeze(1)).squeeze(1) >= best
@@ -255,10 +260,10 @@ def _checked(
     """The images as the model's events, and the radius of the ball in levels."""
     if not isinstance(model, AutoregressiveModel) or not model.conditional.discrete:
         raise ValueError(f"purification needs an autoregressive model of levels, got {model!r}")
+    check_weights(model)
     events = _as_events(model, x)
     model.check(events, context)
-    number = isinstance(eps, int | float) and not isinstance(eps, bool)
-    if not number or not 0 <= eps < float("inf"):
+    if not finite_number(eps) or eps < 0:
         raise ValueError(f"eps must be a number of at least 0, got {eps!r}")
     if x.is_floating_point():
         if eps > 1:

@@ -28,12 +28,14 @@ def relaxed_log_prob(
 
     Args:
         model: of levels or of black and white; not PixelCNNpp with several channels, where a channel's distribution
-            depends on the ones before it through their levels.
+            depends on the ones before it through their levels, and none where some level has probability 0 (variables
+            with fewer levels than others, an `end`): there the slope would be infinite.
         context: for conditional models.
 
     Raises:
         ValueError, TypeError: for arguments that are not accepted; the message says what is.
 
+    >>> import torch
     >>> import armodels_lite as ar
     >>> model = ar.FVSBN((2,))                        # all weights are 0: fair coins, anywhere between 0 and 1
     >>> relaxed_log_prob(model, torch.tensor([[0.5, 1.0]]))
@@ -45,11 +47,13 @@ def relaxed_log_prob(
         raise ValueError(
             f"PixelCNNpp has no relaxation for {model.depth} channels; it has one for a single channel"
         )
+    if model.conditional.cardinalities is not None or getattr(model, "end", None) is not None:
+        raise ValueError(f"a relaxation needs every level to be possible everywhere, got {model!r}")
     check_shades(x)
-    # Once with levels: what the model itself asks of an x, such as its shape and device.
-    lower = (x.detach() * (model.levels - 1)).floor().clamp(max=model.levels - 2)
-    model.check(lower.to(model.event_dtype), context)
     scaled = x.to(model.dtype) * (model.levels - 1)
+    lower = scaled.detach().floor().clamp(max=model.levels - 2)
+    # Once with levels: what the model itself asks of an x, such as its shape and device.
+    model.check(lower.to(model.event_dtype), context)
     dist = model.conditional.distribution(model.params(scaled, context))
     share = scaled - lower
     lower = lower.to(model.event_dtype)

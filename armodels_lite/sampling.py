@@ -214,7 +214,7 @@ def check_weights(model: DensityModel) -> None:
     """Raise ValueError if some weight is NaN: the draws would look like values and mean nothing."""
     if any(weight.isnan().any() for weight in model.parameters()):
         name = type(model).__name__
-        raise ValueError(f"this {name} has weights that are NaN: it cannot be sampled")
+        raise ValueError(f"this {name} has weights that are NaN: its probabilities mean nothing")
 
 
 def check_temperature(temperature: float) -> None:

@@ -23,11 +23,16 @@ def makers() -> dict[str, Callable[[], widgets.Stepper]]:
     values = torch.rand(400, generator=torch.Generator().manual_seed(0)) ** 2 * 4 - 1
     weather = ar.BayesNet((4,), parents=[[], [0], [0], [1, 2]])
     image = (torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(0)) < 0.3).float()
-    rgb = ar.LogisticMixture(5, 256)
+    rgb, grey = ar.LogisticMixture(5, 256), ar.LogisticMixture(5, 17)
     symbols = "\n" + "".join(map(chr, range(32, 96)))
+    log_probs = 200 * torch.randn(10_000) - 1000
+    judged = [(log_probs - 100 * size, torch.rand(10_000) < 0.5) for size in range(9)]
     letters = ar.RNN((256,), hidden=512, cell="gru", conditional=ar.Categorical(65))
     return {
         "ARProcess": widgets.ARProcess,
+        "AttackSizes, 10,000 images": lambda: widgets.AttackSizes(
+            log_probs, judged[0], {"noise": judged[1:]}, tuple("12345678"), num_variables=784
+        ),
         "AttentionViewer, 256 letters": lambda: widgets.AttentionViewer(
             ar.Transformer((256,), conditional=ar.Categorical(65)), torch.arange(256) % 65, symbols
         ),
@@ -69,6 +74,12 @@ def makers() -> dict[str, Callable[[], widgets.Stepper]]:
         "PixelSampler, FVSBN 8x8": lambda: widgets.PixelSampler(ar.FVSBN((1, 8, 8))),
         "PixelSampler, NADE 28x28": lambda: widgets.PixelSampler(ar.NADE((1, 28, 28))),
         "PixelSampler, RGB 8x8": lambda: widgets.PixelSampler(ar.FVSBN((3, 8, 8), conditional=rgb)),
+        "Purifier, 8x8": lambda: purifier(
+            ar.PixelCNNpp((1, 8, 8), resolutions=1, conditional=grey)
+        ),
+        "Purifier, 28x28": lambda: purifier(
+            ar.PixelCNN((1, 28, 28), channels=32, kernel_size=5, conditional=ar.Categorical(16))
+        ),
         "SkewWalk, largest": lambda: widgets.SkewWalk((8, 8), "Diagonal BiLSTM"),
         "TextSampler, GRU of 512": lambda: widgets.TextSampler(letters, symbols, length=200),
         "TwoKLs": widgets.TwoKLs,
@@ -76,6 +87,14 @@ def makers() -> dict[str, Callable[[], widgets.Stepper]]:
             *map(torch.randn, [(8, 8), (8, 8), (8, 8), (8,)]), "abcdefgh", "abcdefgh"
         ),
     }
+
+
+def purifier(model: ar.AutoregressiveModel) -> widgets.Purifier:
+    """Of a random image: nearly every pixel moves."""
+    levels = torch.randint(model.levels, (1, *model.event_shape))
+    shades = ar.shades.to_shades(levels, model.levels)
+    classifier = ar.Classifier(model.event_shape, 10, channels=(8, 16, 32))
+    return widgets.Purifier(model, shades, shades, classifier, eps=2 / (model.levels - 1))
 
 
 def step_times(widget: widgets.Stepper) -> list[float]:

@@ -42,7 +42,7 @@ def test_a_recipe_can_be_run_and_its_numbers_stand_in_a_card(recipe: Recipe) -> 
     defaults = {name: arguments[name].default for name in Settings.__dataclass_fields__}
     Settings(**{**defaults, **given})
     accepted = inspect.signature(data.registry()[recipe.data].loader).parameters
-    given_too = {"given"} if data.registry()[recipe.data].images else set()
+    given_too = {"given", "shades"} if data.registry()[recipe.data].images else set()
     assert set(recipe.options) <= {*accepted} | given_too
     assert recipe.options.get("given") in (None, *data.given.GIVEN)
     assert recipe.about and RECIPES[recipe.name] is recipe and find_recipe(recipe.name) is recipe

@@ -19,6 +19,7 @@ from test_widgets import descendants, find, press
 from armodels_lite import FVSBN, NADE, Categorical, GatedPixelCNN, PixelCNN, Transformer
 from armodels_lite.widgets import (
     ARProcess,
+    AttackSizes,
     AttentionViewer,
     BernoulliLikelihood,
     DecisionBoundary,
@@ -31,6 +32,7 @@ from armodels_lite.widgets import (
     NADEWalk,
     NextSymbol,
     OrderingWalk,
+    Purifier,
     SkewWalk,
     Stepper,
     TextSampler,
@@ -63,6 +65,24 @@ def hole_filler(**options: object) -> HoleFiller:
         torch.nn.init.normal_(model.W)
     images = (torch.rand(3, 1, 6, 6) < 0.4).float()
     return HoleFiller(models[0], images, models[1], **options)
+
+
+def attack_sizes(**options: object) -> AttackSizes:
+    rng = np.random.default_rng(0)
+    log_probs, right = rng.normal(-80, 10, 60), rng.random(60) < 0.9
+    row = [(log_probs - 15 * size, right & (rng.random(60) < 0.5)) for size in range(1, 6)]
+    attacks = {"noise <&>": row, "PGD": row[::-1]}
+    reference = rng.normal(-80, 10, 60)
+    return AttackSizes(reference, (log_probs, right), attacks, tuple("12345"), **options)
+
+
+def purifier(**options: object) -> Purifier:
+    torch.manual_seed(0)
+    model = FVSBN((1, 4, 5), conditional=Categorical(5))
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter)
+    clean, attacked = torch.randint(0, 5, (2, 3, 1, 4, 5)) / 4
+    return Purifier(model, clean, attacked, lambda x: x.flatten(1)[:, :3], eps=0.25, **options)
 
 
 def text_sampler(**options: object) -> TextSampler:
@@ -108,8 +128,10 @@ MAKERS = {
     "bernoulli": BernoulliLikelihood,
     "kls": TwoKLs,
     "ar": ARProcess,
+    "attacks": attack_sizes,
     "attention": attention,
     "orderings": OrderingWalk,
+    "purifier": purifier,
     "skew": SkewWalk,
     "boundary": DecisionBoundary,
     "dilations": DilationTree,

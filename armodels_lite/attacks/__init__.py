@@ -19,6 +19,16 @@ tensor([[0.5000, 0.6000]])
 from .carlini_wagner import carlini_wagner
 from .deepfool import deepfool
 from .gradient_sign import bim, fgsm, pgd, random_noise
+from .random_search import random_search
 from .victim import bpda
 
-__all__ = ["bim", "bpda", "carlini_wagner", "deepfool", "fgsm", "pgd", "random_noise"]
+__all__ = [
+    "bim",
+    "bpda",
+    "carlini_wagner",
+    "deepfool",
+    "fgsm",
+    "pgd",
+    "random_noise",
+    "random_search",
+]

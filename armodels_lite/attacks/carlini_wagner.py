@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..arguments import positive
+from ..arguments import finite_number, positive
 from .victim import Classifier, Victim
 
 __all__ = ["carlini_wagner"]
@@ -58,13 +58,13 @@ def carlini_wagner(
     radius = None if eps is None else victim.radius(eps)
     positive("iterations", iterations)
     positive("search_steps", search_steps)
-    for name, value, least in (("constant", constant, 0), ("learning_rate", learning_rate, 0)):
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value > least:
-            raise ValueError(f"{name} must be a number above {least}, got {value!r}")
-    if isinstance(confidence, bool) or not isinstance(confidence, int | float) or confidence < 0:
+    for name, value in (("constant", constant), ("learning_rate", learning_rate)):
+        if not finite_number(value) or value <= 0:
+            raise ValueError(f"{name} must be a number above 0, got {value!r}")
+    if not finite_number(confidence) or confidence < 0:
         raise ValueError(f"confidence must be a number of at least 0, got {confidence!r}")
     best = _Best(victim, confidence)
-    low = torch.zeros(len(victim.x), dtype=victim.x.dtype, device=victim.x.device)
+    low = victim.x.new_zeros(len(victim.x))
     high, weight = torch.full_like(low, torch.inf), torch.full_like(low, constant)
     with victim.attacked():
         best.update(victim.x, victim.logits(victim.x), torch.zeros_like(low))
@@ -82,7 +82,7 @@ class _Best:
     def __init__(self, victim: Victim, confidence: float) -> None:
         self.victim, self.confidence = victim, confidence
         self.image = victim.x.clone()
-        self.size = torch.full_like(victim.x.flatten(1)[:, :1].squeeze(1), torch.inf)
+        self.size = victim.x.new_full((len(victim.x),), torch.inf)
 
     def update(self, image: Tensor, logits: Tensor, size: Tensor) -> Tensor:
         """Take over what is better; bool (B,): which images succeed now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..arguments import positive
+from ..arguments import finite_number, positive
 from .victim import Classifier, Victim
 
 __all__ = ["deepfool"]
@@ -48,7 +48,7 @@ def deepfool(
     victim = Victim(classifier, x, y, targeted, levels)
     radius = None if eps is None else victim.radius(eps)
     positive("steps", steps)
-    if isinstance(overshoot, bool) or not isinstance(overshoot, int | float) or overshoot < 0:
+    if not finite_number(overshoot) or overshoot < 0:
         raise ValueError(f"overshoot must be a number of at least 0, got {overshoot!r}")
     image = victim.x.clone()
     left = torch.arange(len(image), device=image.device)  # images that have crossed no border yet

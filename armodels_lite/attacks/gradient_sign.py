@@ -132,16 +132,17 @@ def pgd(
             it climbs loss - penalty. For an attack on a detector.
         generator: of the random start; torch's global one unless given.
 
-    Returns, raises: as `fgsm`. The last step's images, also where an earlier step had a higher loss.
+    Returns, raises: as `fgsm`.
 
     Source: A. Madry, A. Makelov, L. Schmidt, D. Tsipras, A. Vladu, "Towards Deep Learning Models Resistant to
-    Adversarial Attacks", 2018.
+    Adversarial Attacks", 2018. Differs: of all images on the way, the one that climbed highest is kept, not the last;
+    behind a defence (`bpda`) the loss goes up and down.
     """
     victim = Victim(classifier, x, y, targeted, levels)
     radius = victim.radius(eps)
     length = _step_size(step_size, 2.5 * radius / positive("steps", steps))
     start = victim.project(victim.x + _uniform(victim.x, radius, generator), radius)
-    return victim.result(_climb(victim, start, radius, steps, length, penalty))
+    return victim.result(_climb(victim, start, radius, steps, length, penalty, keep_best=True))
 
 
 def _climb(
@@ -151,17 +152,34 @@ def _climb(
     steps: int,
     step_size: float,
     penalty: Penalty | None = None,
+    keep_best: bool = False,
 ) -> Tensor:
-    """Steps along the sign of the gradient, each followed by the projection to the ball."""
+    """Steps along the sign of the gradient, each followed by the projection to the ball: the last image or the best."""
+    best, most = x, x.new_full((len(x),), -torch.inf)
     with victim.attacked():
         for _ in range(steps):
             x = x.detach().requires_grad_()
-            gain = victim.loss(victim.logits(x)).sum()
-            if penalty is not None:
-                gain = gain - _checked(penalty(x), x).sum()
-            (gradient,) = torch.autograd.grad(gain, x)
+            gain = _gain(victim, x, penalty)
+            best, most = _better(best, most, x.detach(), gain.detach())
+            (gradient,) = torch.autograd.grad(gain.sum(), x)
             x = victim.project(x.detach() + step_size * gradient.sign(), radius)
+        if keep_best:
+            with torch.no_grad():
+                x, _ = _better(best, most, x, _gain(victim, x, penalty))
     return x
+
+
+def _gain(victim: Victim, x: Tensor, penalty: Penalty | None) -> Tensor:
+    """What is climbed, (B,)."""
+    loss = victim.loss(victim.logits(x))
+    return loss if penalty is None else loss - _checked(penalty(x), x)
+
+
+def _better(best: Tensor, most: Tensor, x: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each image the one with the higher gain, and that gain."""
+    higher = gain > most
+    chosen = torch.where(higher.view(-1, *[1] * (x.dim() - 1)), x, best)
+    return chosen, torch.where(higher, gain, most)
 
 
 def _checked(penalty: Tensor, x: Tensor) -> Tensor:

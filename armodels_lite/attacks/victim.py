@@ -31,6 +31,9 @@ def bpda(classifier: Classifier, defence: Callable[[Tensor], Tensor]) -> Callabl
         classifier: as for every attack.
         defence: shades (B, *event_shape) to shades of the same shape. No gradient flows through it.
 
+    Raises:
+        ValueError, TypeError: when called, where the defence changes the shape or the classifier puts out no logits.
+
     Source: A. Athalye, N. Carlini, D. Wagner, "Obfuscated Gradients Give a False Sense of Security: Circumventing
     Defenses to Adversarial Examples", 2018. They allow any smooth approximation; this is the identity.
 
@@ -45,11 +48,13 @@ def bpda(classifier: Classifier, defence: Callable[[Tensor], Tensor]) -> Callabl
     def guarded(x: Tensor) -> Tensor:
         with torch.no_grad():
             defended = defence(x.detach())
-        if defended.shape != x.shape:
-            raise ValueError(
-                f"the defence must keep the shape {tuple(x.shape)}, got {tuple(defended.shape)}"
+        if not isinstance(defended, Tensor) or defended.shape != x.shape:
+            found = (
+                tuple(defended.shape) if isinstance(defended, Tensor) else type(defended).__name__
             )
-        return logits_of(classifier, defended + (x - x.detach()))
+            raise ValueError(f"the defence must keep the shape {tuple(x.shape)}, got {found}")
+        with _in_eval_mode(classifier):
+            return logits_of(classifier, defended + (x - x.detach()))
 
     return guarded
 
@@ -102,16 +107,21 @@ class Victim:
 
     def attacked(self) -> Any:
         """A context in which the classifier is in eval mode and gradients are on."""
-        module = isinstance(self.classifier, nn.Module)
-        return _differentiable(eval_mode(self.classifier) if module else nullcontext())
+        return _differentiable(_in_eval_mode(self.classifier))
 
     def seen(self, x: Tensor) -> Tensor:
         """The image that the classifier gets: rounded to levels, if it has any; gradients pass straight through."""
         return x if self.levels is None else rounded(x, self.levels)
 
     def logits(self, x: Tensor) -> Tensor:
-        """(B, K); raises ValueError where the classifier puts out something else."""
-        return logits_of(self.classifier, self.seen(x))
+        """(B, K); raises ValueError where the classifier puts out something else, or lets no gradient through."""
+        out = logits_of(self.classifier, self.seen(x))
+        if torch.is_grad_enabled() and x.requires_grad and not out.requires_grad:
+            raise ValueError(
+                "the classifier's logits have no gradient, and this attack follows it; armodels_lite.attacks.bpda "
+                "gives one to a classifier behind a defence that has none"
+            )
+        return out
 
     def fooled(self, logits: Tensor) -> Tensor:
         """bool (B,): whether the attack has reached what it wants."""
@@ -164,6 +174,11 @@ def logits_of(classifier: Classifier, x: Tensor) -> Tensor:
             f"the classifier must put out logits ({len(x)}, K) with K at least 2, got {tuple(out.shape)}"
         )
     return out
+
+
+def _in_eval_mode(classifier: Classifier) -> Any:
+    """A context for a module; a function has no modes."""
+    return eval_mode(classifier) if isinstance(classifier, nn.Module) else nullcontext()
 
 
 @contextmanager

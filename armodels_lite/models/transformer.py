@@ -146,7 +146,8 @@ class Transformer(AutoregressiveModel):
     def embed(self, values: Tensor, context: Tensor | None) -> Tensor:
         """What steps 0 to L start from, (B, L + 1, width), given the values (B, L) of the first L variables."""
         start = self.start.expand(len(values), 1, -1)
-        if isinstance(self.conditional, Categorical):
+        # Floats lie between two levels, as `relaxed_log_prob` asks.
+        if isinstance(self.conditional, Categorical) and not values.is_floating_point():
             symbols = F.embedding(values, self.symbols)  # a one-hot vector times a matrix
         else:
             symbols = self.conditional.features(values, self.dtype) @ self.symbols

@@ -133,6 +133,8 @@ class WaveNet(AutoregressiveModel):
     def embedded(self, x: Tensor) -> Tensor:
         """Values (...,) as vectors (..., C)."""
         if isinstance(self.conditional, Categorical):
+            if x.is_floating_point():  # between two levels, as `relaxed_log_prob` asks
+                return self.conditional.features(x, self.dtype) @ self.embed.weight
             return self.embed(x)
         return self.embed(self.conditional.features(x, self.dtype))
 

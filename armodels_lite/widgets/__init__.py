@@ -7,6 +7,7 @@ Importing this package loads ipywidgets and matplotlib; `import armodels_lite` d
 """
 
 from .ar_process import ARProcess
+from .attack_sizes import AttackSizes
 from .attention_viewer import AttentionViewer
 from .bernoulli_likelihood import BernoulliLikelihood
 from .decision_boundary import DecisionBoundary
@@ -23,6 +24,7 @@ from .network_walk import NetworkWalk
 from .next_symbol import NextSymbol
 from .ordering_walk import OrderingWalk
 from .pixel_sampler import PixelSampler
+from .purifier import Purifier
 from .sampler_state import SamplerState
 from .skew_walk import SkewWalk
 from .stepper import Controls, Stepper
@@ -32,6 +34,7 @@ from .unrolled_rnn import UnrolledRNN
 
 __all__ = [
     "ARProcess",
+    "AttackSizes",
     "AttentionViewer",
     "BernoulliLikelihood",
     "Controls",
@@ -48,6 +51,7 @@ __all__ = [
     "OrderingWalk",
     "PixelGrid",
     "PixelSampler",
+    "Purifier",
     "SamplerState",
     "SkewWalk",
     "Stepper",
