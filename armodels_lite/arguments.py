@@ -68,9 +68,7 @@ def share(name: str, value: Any) -> float:
 
 def finite_number(value: Any) -> bool:
     """Whether it is an int or a float, and neither True, False, NaN nor infinite."""
-    return (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    )
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def flag(name: str, value: Any) -> bool:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from .arguments import finite_number, positive
-from .base import eval_mode
+from .base import eval_mode, frozen
 from .chain import AutoregressiveModel
 from .density import DensityModel
 from .relaxation import relaxed_log_prob
@@ -240,7 +240,7 @@ def _climbed(
     x = given
     for _ in range(steps):
         x = x.detach().requires_grad_()
-        with eval_mode(model), torch.enable_grad():
+        with eval_mode(model), frozen(model), torch.enable_grad():
             (slope,) = torch.autograd.grad(relaxed_log_prob(model, x, context).sum(), x)
         x = (x.detach() + 2.5 * radius / top / steps * slope.sign()).clamp(low, high)
         nearest = (x * top).round().to(events.dtype)

@@ -9,35 +9,23 @@ from torch import Tensor
 
 import armodels_lite as ar
 
-# Each kind of model with each kind of levels that it takes, contexts, orderings and several channels.
+# Each kind of model; among them every kind of levels, contexts, orderings, several channels.
 NAMES = (
     "FVSBN-image-spiral",
     "FVSBN-categorical",
-    "FVSBN-rgb-logistic",
-    "NADE-bernoulli",
     "NADE-logistic-class",
-    "NADE-agnostic-ordering",
     "MADE-categorical-class",
-    "MADE-rgb",
     "MADE-vector",
     "PixelCNN-bernoulli",
     "PixelCNN-rgb-image",
-    "PixelCNN-categorical-class",
     "GatedPixelCNN-rgb-everything",
-    "GatedPixelCNN-logistic-position",
     "PixelCNNpp-logistic",
-    "PixelCNNpp-categorical-class",
-    "PixelCNNpp-dropout",
     "PixelRNN-row-categorical-class",
-    "PixelRNN-diagonal-rgb",
     "Transformer-categorical-class",
     "Transformer-rgb-logistic",
-    "Transformer-layers",
-    "RNN-lstm-categorical",
     "RNN-gru-logistic",
     "RNN-vectors-everything",
     "WaveNet-class",
-    "WaveNet-logistic",
 )
 # These have no likelihood between levels: see `relaxed_log_prob`.
 WITHOUT_RELAXATION = ("PixelCNNpp-rgb", "PixelCNNpp-rgb-categorical", "BayesNet-mixed", "RNN-end")

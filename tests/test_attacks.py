@@ -30,10 +30,15 @@ def pgd(*given, **options) -> Tensor:
     return attacks.pgd(*given, generator=seeded(), **options)
 
 
+def random_search(*given, **options) -> Tensor:
+    return attacks.random_search(*given, generator=seeded(), **{"queries": 40, **options})
+
+
 short_cw = partial(
-    attacks.carlini_wagner, iterations=100, search_steps=2, constant=10.0, learning_rate=0.1
+    attacks.carlini_wagner, iterations=40, search_steps=1, constant=100.0, learning_rate=0.25
 )
 IN_A_BALL = {"noise": noise, "fgsm": attacks.fgsm, "bim": attacks.bim, "pgd": pgd}
+IN_A_BALL["random_search"] = random_search
 SMALLEST = {"deepfool": attacks.deepfool, "carlini_wagner": short_cw}
 every_attack = pytest.mark.parametrize(
     "attack", (IN_A_BALL | SMALLEST).values(), ids=[*IN_A_BALL, *SMALLEST]
@@ -107,6 +112,7 @@ def test_stronger_attacks_fool_more() -> None:
     }
     assert right["noise"] > 90 > 60 > right["fgsm"] > right["bim"]
     assert right["pgd"] <= right["bim"] + 2
+    assert right["random_search"] < right["noise"] - 10
 
 
 def test_targets_are_reached() -> None:
@@ -199,10 +205,10 @@ def test_global_random_numbers_and_gradient_mode_stay(attack: Attack) -> None:
     assert x.grad is None
 
 
-@pytest.mark.parametrize("attack", [attacks.random_noise, attacks.pgd])
+@pytest.mark.parametrize("attack", [attacks.random_noise, attacks.pgd, attacks.random_search])
 def test_the_generator_decides(attack: Attack) -> None:
     x, y = digits(4)
-    options = {} if attack is attacks.random_noise else {"steps": 1, "step_size": 0.01}
+    options = {"steps": 1, "step_size": 0.01} if attack is attacks.pgd else {}
     first, again, other = (
         attack(
             classifier(), x, y, eps=EPS, generator=torch.Generator().manual_seed(seed), **options
@@ -217,10 +223,10 @@ def test_the_generator_decides(attack: Attack) -> None:
 
 @every_attack
 @pytest.mark.parametrize("levels", [None, LEVELS])
-def test_no_images_and_one_image(attack: Attack, levels: int | None) -> None:
-    x, y = digits(3)
-    assert attack(classifier(), x[:0], y[:0], eps=EPS, levels=levels).shape == (0, 1, 8, 8)
-    assert attack(classifier(), x[:1], y[:1], eps=EPS, levels=levels).shape == (1, 1, 8, 8)
+def test_no_images(attack: Attack, levels: int | None) -> None:
+    x, y = digits(1)
+    found = attack(classifier(), x[:0], y[:0], eps=EPS, levels=levels)
+    assert found.shape == (0, 1, 8, 8) and found.dtype == x.dtype
 
 
 @pytest.mark.parametrize("name", ["fgsm", "bim", "deepfool", "carlini_wagner"])
@@ -270,6 +276,32 @@ def test_a_defence_that_stops_gradients_falls_to_bpda() -> None:
     knowing = attacks.pgd(attacks.bpda(classifier(), blurred), x, y, eps=4 / 16, generator=seeded())
     right = [(classifier().predict(blurred(found)) == y).sum() for found in (plain, knowing)]
     assert right[0] > 40 and right[1] < 15
+
+
+def test_a_search_needs_no_gradient() -> None:
+    """A defence that stops gradients does not stop it; and no call more is made than was asked for."""
+    x, y = digits(50)
+    calls = []
+
+    @torch.no_grad()
+    def guarded(images: Tensor) -> Tensor:
+        calls.append(len(images))
+        return classifier().logits((images * 4).round() / 4)
+
+    found = random_search(guarded, x, y, eps=4 / 16, queries=60)
+    assert (guarded(found).argmax(1) == y).sum() < 25
+    assert len(calls) <= 60 + 3  # the first look, the check of the labels, and the line above
+    assert calls[-2] < 50  # images that fool already are left alone
+
+
+def test_a_search_goes_on_where_another_attack_ended() -> None:
+    x, y = digits(60)
+    before = noise(classifier(), x, y, eps=EPS, levels=LEVELS)
+    found = random_search(classifier(), x, y, eps=EPS, levels=LEVELS, start=before)
+    fooled, now = (classifier().predict(images) != y for images in (before, found))
+    assert torch.equal(found[fooled], before[fooled]) and now[fooled].all()
+    assert now.sum() > fooled.sum()
+    assert moved(x, found).max() <= EPS + 1e-6
 
 
 def test_a_module_behind_a_defence_is_in_eval_mode() -> None:

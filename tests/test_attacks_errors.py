@@ -17,6 +17,9 @@ SHARED = {
     "fgsm": lambda *given, **options: attacks.fgsm(*given, **{"eps": 0.1, **options}),
     "bim": lambda *given, **options: attacks.bim(*given, **{"eps": 0.1, **options}),
     "pgd": lambda *given, **options: attacks.pgd(*given, **{"eps": 0.1, **options}),
+    "random_search": lambda *given, **options: attacks.random_search(
+        *given, **{"eps": 0.1, **options}
+    ),
     "deepfool": attacks.deepfool,
     "carlini_wagner": attacks.carlini_wagner,
 }
@@ -146,7 +149,7 @@ def test_the_smallest_changes_are_checked(attack: Any, given: dict[str, Any], me
 
 def test_generators_penalties_and_defences_are_checked() -> None:
     x, y = digits(2)
-    for attack in (attacks.random_noise, attacks.pgd):
+    for attack in (attacks.random_noise, attacks.pgd, attacks.random_search):
         with pytest.raises(TypeError, match="generator must be a torch.Generator, got int"):
             attack(classifier(), x, y, eps=0.1, generator=1)
     for penalty, found in ((lambda z: z.sum(), r"\(\)"), (lambda z: 3.0, "float")):
@@ -162,3 +165,18 @@ def test_generators_penalties_and_defences_are_checked() -> None:
 def test_events_of_no_axis_fit_no_classifier() -> None:
     with pytest.raises(ValueError, match=r"\(B, 12\)"):
         attacks.fgsm(linear(2), torch.rand(2).double(), torch.tensor([0, 1]), eps=0.1)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"queries": 0}, "queries must be a positive int, got 0"),
+        ({"start": torch.zeros(1, 1, 8, 8)}, r"start must be images .*, as x; got \(1, 1, 8, 8\)"),
+        ({"start": 0}, "start must be images .*, as x; got int"),
+        ({"start": torch.full((2, 1, 8, 8), math.nan)}, "between 0 and 1, got nan"),
+        ({"start": torch.ones(2, 1, 8, 8)}, r"ball of radius 0.1 around x, got a distance of 1"),
+    ],
+)
+def test_a_search_is_checked(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        attacks.random_search(classifier(), *digits(2), eps=0.1, **given)

@@ -106,12 +106,12 @@ def test_with_ties_false_alarms_are_rarer_than_asked_for() -> None:
     model = ar.FVSBN((2,)).double()
     with torch.no_grad():
         model.linear.bias.copy_(torch.tensor([1.0, 2.0]))
-    images = model.sample(2000 * 10, generator=torch.Generator().manual_seed(0)).view(2000, 10, 2)
-    log_probs = model.log_prob(images.view(-1, 2)).detach().view(2000, 10)
-    found = torch.cat([p_value(model, images[i, :1], log_probs[i, 1:]) for i in range(2000)])
+    images = model.sample(800 * 10, generator=torch.Generator().manual_seed(0)).view(800, 10, 2)
+    log_probs = model.log_prob(images.view(-1, 2)).detach().view(800, 10)
+    found = torch.cat([p_value(model, images[i, :1], log_probs[i, 1:]) for i in range(800)])
     shares = {a: (found <= a + 1e-6).double().mean().item() for a in (0.1, 0.2, 0.3, 0.5, 0.7)}
-    # Standard errors are at most 0.011.
-    assert all(share <= a + 0.025 for a, share in shares.items())
+    # Standard errors are at most 0.018.
+    assert all(share <= a + 0.04 for a, share in shares.items())
     assert min(share - a for a, share in shares.items()) < -0.1
 
 

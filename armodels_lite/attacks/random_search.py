@@ -6,14 +6,13 @@ import torch
 from torch import Tensor
 
 from ..arguments import positive, random_numbers
+from ..shades import check_shades
 from .victim import Classifier, Victim
 
 __all__ = ["random_search"]
 
-LARGEST, SMALLEST = (
-    0.3,
-    0.03,
-)  # shares of the values that a trial changes, at the beginning and at the end
+# Shares of the values that a trial changes, at the beginning and at the end.
+LARGEST, SMALLEST = 0.3, 0.03
 
 
 def random_search(
@@ -72,7 +71,11 @@ def _checked(victim: Victim, radius: float, start: Tensor | None) -> Tensor:
     if start is None:
         return victim.x.clone()
     if not isinstance(start, Tensor) or start.shape != victim.x.shape:
-        raise ValueError(f"start must be images of shape {tuple(victim.x.shape)}, as x")
+        found = tuple(start.shape) if isinstance(start, Tensor) else type(start).__name__
+        raise ValueError(
+            f"start must be images of shape {tuple(victim.x.shape)}, as x; got {found}"
+        )
+    check_shades(start)
     distance = (start - victim.x).abs().max().item() if start.numel() else 0.0
     if distance > radius + 1e-6:
         raise ValueError(

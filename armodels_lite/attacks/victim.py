@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..arguments import flag, number_of_levels
-from ..base import eval_mode
+from ..base import eval_mode, frozen
 from ..shades import check_shades, rounded, to_levels
 
 __all__ = ["Victim", "bpda"]
@@ -53,7 +53,7 @@ def bpda(classifier: Classifier, defence: Callable[[Tensor], Tensor]) -> Callabl
                 tuple(defended.shape) if isinstance(defended, Tensor) else type(defended).__name__
             )
             raise ValueError(f"the defence must keep the shape {tuple(x.shape)}, got {found}")
-        with _in_eval_mode(classifier):
+        with _at_rest(classifier):
             return logits_of(classifier, defended + (x - x.detach()))
 
     return guarded
@@ -105,9 +105,11 @@ class Victim:
         smaller.x, smaller.y = self.x[chosen], self.y[chosen]
         return smaller
 
-    def attacked(self) -> Any:
-        """A context in which the classifier is in eval mode and gradients are on."""
-        return _differentiable(_in_eval_mode(self.classifier))
+    @contextmanager
+    def attacked(self) -> Iterator[None]:
+        """A context in which the classifier is in eval mode, and gradients are on, but not those of its weights."""
+        with _at_rest(self.classifier), torch.enable_grad():
+            yield
 
     def seen(self, x: Tensor) -> Tensor:
         """The image that the classifier gets: rounded to levels, if it has any; gradients pass straight through."""
@@ -176,12 +178,11 @@ def logits_of(classifier: Classifier, x: Tensor) -> Tensor:
     return out
 
 
-def _in_eval_mode(classifier: Classifier) -> Any:
-    """A context for a module; a function has no modes."""
-    return eval_mode(classifier) if isinstance(classifier, nn.Module) else nullcontext()
-
-
 @contextmanager
-def _differentiable(mode: Any) -> Iterator[None]:
-    with mode, torch.enable_grad():
+def _at_rest(classifier: Classifier) -> Iterator[None]:
+    """A module in eval mode, its weights without gradients; a function has neither."""
+    if not isinstance(classifier, nn.Module):
+        yield
+        return
+    with eval_mode(classifier), frozen(classifier):
         yield

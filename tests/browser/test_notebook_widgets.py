@@ -33,6 +33,7 @@ WIDGETS = {
     "11_attention_and_transformers.ipynb": 4,
     "12_wavenet_and_pixelcnn.ipynb": 4,
     "12b_applications.ipynb": 1,
+    "13_pixeldefend.ipynb": 2,
 }
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
