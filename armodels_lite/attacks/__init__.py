@@ -18,6 +18,7 @@ tensor([[0.5000, 0.6000]])
 
 from .carlini_wagner import carlini_wagner
 from .deepfool import deepfool
+from .evade import evade
 from .gradient_sign import bim, fgsm, pgd, random_noise
 from .random_search import random_search
 from .victim import bpda
@@ -27,6 +28,7 @@ __all__ = [
     "bpda",
     "carlini_wagner",
     "deepfool",
+    "evade",
     "fgsm",
     "pgd",
     "random_noise",

@@ -29,7 +29,8 @@ def bpda(classifier: Classifier, defence: Callable[[Tensor], Tensor]) -> Callabl
 
     Args:
         classifier: as for every attack.
-        defence: shades (B, *event_shape) to shades of the same shape. No gradient flows through it.
+        defence: shades (B, *event_shape) to shades of the same shape. No gradient flows through it, nor to the weights
+            of the classifier.
 
     Raises:
         ValueError, TypeError: when called, where the defence changes the shape or the classifier puts out no logits.
