@@ -26,7 +26,7 @@ from .chain import AutoregressiveModel
 from .density import DensityModel
 from .relaxation import relaxed_log_prob
 from .sampling import check_weights, sampling_mode
-from .shades import to_levels, to_shades
+from .shades import to_levels, to_shades, whole_levels
 
 __all__ = ["PurifyStep", "p_value", "purify", "purify_steps"]
 
@@ -173,7 +173,6 @@ def purify(
         raise ValueError(f"threshold must be a number of nats or None, got {threshold!r}")
     events, radius = _checked(model, x, eps, context)
     if threshold is not None:
-        # One image at a time may have any threshold; the rest is not purified at all.
         suspicious = _log_probs(model, events, context) < threshold
         part = None if context is None else context[suspicious]
         purified = events.clone()
@@ -270,10 +269,10 @@ def _checked(
             raise ValueError(
                 f"x holds shades from 0 to 1, and so must eps be (such as 2 / 16), got {eps}"
             )
-        return events, int(eps * (model.levels - 1) + 1e-6)
+        return events, whole_levels(eps, model.levels)
     if eps != int(eps):
         raise ValueError(f"x holds levels, so eps is a whole number of them, got {eps}")
-    return events, int(eps)
+    return events, min(int(eps), model.levels - 1)  # no larger ball holds more
 
 
 def _as_events(model: DensityModel, x: Tensor) -> Tensor:

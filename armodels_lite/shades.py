@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .arguments import number_of_levels
 
-__all__ = ["rounded", "to_levels", "to_shades"]
+__all__ = ["check_eps", "check_shades", "rounded", "to_levels", "to_shades", "whole_levels"]
 
 # How far from k / (K - 1) a shade may lie: float32 keeps seven digits, and a level of 256 is 0.004 wide.
 TOLERANCE = 1e-4
@@ -79,6 +79,28 @@ def rounded(x: Tensor, levels: int) -> Tensor:
     check_shades(x)
     nearest = (x.detach() * (levels - 1)).round() / (levels - 1)
     return nearest + (x - x.detach())
+
+
+def whole_levels(eps: float, levels: int) -> int:
+    """The radius of a ball, in shades, as a number of levels: those that fit into it.
+
+    Raises:
+        ValueError: eps is no number from 0 to 1, or fewer than 2 levels.
+
+    >>> whole_levels(2 / 16, levels=17), whole_levels(0.1, levels=17)
+    (2, 1)
+    """
+    # A little more, since k / (K - 1) * (K - 1) may come out below k.
+    return int(check_eps(eps) * (number_of_levels(levels) - 1) + 1e-6)
+
+
+def check_eps(eps: float) -> float:
+    """The value, if it is a number from 0 to 1; ValueError if not."""
+    if isinstance(eps, bool) or not isinstance(eps, int | float) or not 0 <= eps <= 1:
+        raise ValueError(
+            f"eps must be a number from 0 to 1, in the unit of the shades (such as 8 / 255), got {eps!r}"
+        )
+    return float(eps)
 
 
 def check_shades(x: Tensor) -> None:

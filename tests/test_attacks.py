@@ -264,6 +264,24 @@ def test_bpda_is_the_defence_forward_and_the_identity_backward() -> None:
     torch.testing.assert_close(found, expected)
 
 
+def test_no_gradient_reaches_the_weights_behind_bpda() -> None:
+    x, _ = digits(2)
+    guarded = attacks.bpda(classifier(), torch.round)
+    guarded(x.requires_grad_()).sum().backward()
+    assert x.grad.abs().sum() > 0
+    assert all(weight.grad is None and weight.requires_grad for weight in classifier().parameters())
+
+
+def test_an_attack_that_is_cut_short_leaves_the_classifier_as_it_was() -> None:
+    def broken(images: Tensor) -> Tensor:
+        raise KeyError("a penalty that fails")
+
+    model = ar.Classifier((1, 8, 8), 10).train()
+    with pytest.raises(KeyError, match="fails"):
+        attacks.pgd(model, *digits(2), eps=EPS, penalty=broken)
+    assert model.training and all(weight.requires_grad for weight in model.parameters())
+
+
 def test_a_defence_that_stops_gradients_falls_to_bpda() -> None:
     x, y = digits(50)
 
@@ -292,6 +310,16 @@ def test_a_search_needs_no_gradient() -> None:
     assert (guarded(found).argmax(1) == y).sum() < 25
     assert len(calls) <= 60 + 3  # the first look, the check of the labels, and the line above
     assert calls[-2] < 50  # images that fool already are left alone
+
+
+def test_a_search_goes_on_from_between_two_classes() -> None:
+    # Both logits are equal at the clean image, and class 0 is told, which is right.
+    def model(x: Tensor) -> Tensor:
+        return torch.stack([x[:, 0], 0.5 * torch.ones(len(x))], 1)
+
+    x, y = torch.full((1, 1), 0.5), torch.tensor([0])
+    found = attacks.random_search(model, x, y, eps=0.1, generator=seeded())
+    assert model(found).argmax(1) == 1
 
 
 def test_a_search_goes_on_where_another_attack_ended() -> None:

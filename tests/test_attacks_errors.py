@@ -68,6 +68,16 @@ BAD_INPUT = {
         r"got \(3, 10\)",
     ),
     "no logits": ({"classifier": lambda x: "seven"}, TypeError, "as a tensor, got str"),
+    "NaN as logits": (
+        {"classifier": lambda x: torch.nan * x.flatten(1)[:, :10]},
+        ValueError,
+        "logits must be numbers, got NaN",
+    ),
+    "labels elsewhere": (
+        {"y": torch.zeros(2, dtype=torch.int64, device="meta")},
+        ValueError,
+        "y must be on the device of x, cpu, got meta",
+    ),
     "other images": ({"x": torch.zeros(2, 1, 4, 4)}, ValueError, r"\(B, 1, 8, 8\)"),
 }
 

@@ -91,6 +91,27 @@ def test_other_images_of_the_batch_make_no_difference() -> None:
     assert torch.equal(alone, evade(x, y, limit))
 
 
+def test_the_image_after_the_last_step_counts() -> None:
+    x, y = digits(60)
+    found = evade(x, y, limit=1e6, steps=1)
+    assert (classifier().predict(found) != y).any()
+
+
+def test_an_image_between_two_classes_is_not_taken_for_a_success() -> None:
+    # Both logits are equal at the clean image, and class 0 is told, which is right.
+    def model(x: Tensor) -> Tensor:
+        return torch.stack([x[:, 0], 0.5 * torch.ones(len(x))], 1)
+
+    x, y = torch.full((1, 1), 0.5), torch.tensor([0])
+    found = attacks.evade(model, x, y, eps=0.1, score=ink, limit=1e6)
+    assert model(found).argmax(1) == 1
+
+
+def test_a_long_run_ends_with_numbers() -> None:
+    x, y = digits(2)
+    assert torch.equal(evade(x, y, limit=-1.0, steps=800), x)  # 1.15^800 is no float32
+
+
 def test_an_empty_batch() -> None:
     x, y = digits(1)
     assert evade(x[:0], y[:0], 1.0).shape == (0, 1, 8, 8)
@@ -105,6 +126,10 @@ def test_an_empty_batch() -> None:
         ({"steps": 0}, "steps must be a positive int"),
         ({"score": lambda x: x.sum()}, r"score must be a tensor of shape \(2,\)"),
         ({"score": lambda x: x.detach().flatten(1).sum(1)}, "score has no gradient"),
+        (
+            {"score": lambda x: x.flatten(1).sum(1) * float("nan")},
+            "score must be a number for each",
+        ),
     ],
 )
 def test_bad_arguments_are_refused(given: dict, message: str) -> None:

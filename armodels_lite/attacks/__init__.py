@@ -2,9 +2,9 @@
 
 Every attack is a function `attack(classifier, x, y, ...)` of a batch. The classifier may be any function from images
 (B, *event_shape) to logits (B, K) that torch can differentiate, or an `ar.Classifier`. Images are shades, floats from 0
-to 1, and so are the attacked ones; sizes such as `eps` are in that unit, so 8 of 255 levels are 8 / 255. With
+to 1, and so are the attacked ones; sizes such as `eps` are in that unit, so 8 levels of 256 are 8 / 255. With
 `levels=K` the classifier is attacked as it will be used: whatever it sees is rounded to K levels first, and so is the
-result.
+result. Then `eps` counts as the next lower multiple of a level, 1 / (K - 1): below one level nothing can change.
 
 >>> import torch
 >>> import armodels_lite as ar

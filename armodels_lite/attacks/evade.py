@@ -12,10 +12,10 @@ from .victim import Classifier, Victim
 
 __all__ = ["evade"]
 
-MARGIN = (
-    0.3  # in logits: how far beyond the border an image goes before it cares for the detector alone
-)
+# In logits: how far beyond the border an image goes before it cares for the detector alone.
+MARGIN = 0.3
 GROWTH = 1.15  # of a weight, in a step
+LIGHTEST, HEAVIEST = 1e-6, 1e6  # where a weight stops: it would overflow in a long run
 LONGEST, SHORTEST = 0.29, 0.04  # steps at the beginning and at the end, as shares of eps
 
 
@@ -72,15 +72,18 @@ def evade(
     weights = _wide(image.new_full((len(image),), weight), image)
     done = torch.zeros(len(image), dtype=torch.bool, device=image.device)
     with victim.attacked():
-        for step in range(steps):
-            margin, to_fool, slope = _slopes(victim, score, image)
+        for step in range(steps + 1):
+            logits, to_fool, slope = _slopes(victim, score, image)
             with torch.no_grad():
                 now = score(victim.seen(image))
-            new = (margin <= 0) & (now < limit) & ~done
+            new = victim.fooled(logits) & (now < limit) & ~done
             found[new], done = victim.seen(image)[new], done | new
+            if step == steps:
+                break
             seen = now >= limit
             weights = torch.where(_wide(seen, image), GROWTH * weights, weights / GROWTH)
-            direction = to_fool * _wide(margin > -MARGIN, image)
+            weights = weights.clamp(LIGHTEST, HEAVIEST)
+            direction = to_fool * _wide(victim.margin(logits) > -MARGIN, image)
             direction = direction + weights * slope * _wide(now > limit - reserve, image)
             length = radius * (SHORTEST + (LONGEST - SHORTEST) * (1 - step / steps))
             image = victim.project(image - length * _flattened(direction), radius)
@@ -90,17 +93,19 @@ def evade(
 def _slopes(
     victim: Victim, score: Callable[[Tensor], Tensor], image: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The margin (B,) by which the attack fails, its gradient, and that of the score."""
+    """The logits (B, K), and the gradients of the margin by which the attack fails and of the score."""
     image = image.detach().requires_grad_()
-    margin, value = victim.margin(victim.logits(image)), score(image)
+    logits, value = victim.logits(image), score(image)
     if not isinstance(value, Tensor) or value.shape != image.shape[:1]:
         found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
         raise ValueError(f"the score must be a tensor of shape ({len(image)},), got {found}")
     if len(image) and not value.requires_grad:
         raise ValueError("the score has no gradient, and this attack follows it")
-    (to_fool,) = torch.autograd.grad(margin.sum(), image)
+    if value.isnan().any():
+        raise ValueError("the score must be a number for each image, got NaN")
+    (to_fool,) = torch.autograd.grad(victim.margin(logits).sum(), image)
     (slope,) = torch.autograd.grad(value.sum(), image)
-    return margin.detach(), to_fool, slope
+    return logits.detach(), to_fool, slope
 
 
 def _flattened(direction: Tensor) -> Tensor:

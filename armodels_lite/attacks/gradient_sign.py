@@ -99,8 +99,8 @@ def bim(
     Returns, raises: as `fgsm`.
 
     Source: A. Kurakin, I. J. Goodfellow, S. Bengio, "Adversarial Examples in the Physical World", 2017. There a step is
-    one level of 255 and their number follows from eps; here the number is given, and the steps together are as long as
-    theirs at most large eps.
+    1 / 255 long and their number follows from eps; here the number is given. The steps together are as long as theirs
+    where eps is at most 16 / 255, and longer beyond.
     """
     victim = Victim(classifier, x, y, targeted, levels)
     radius = victim.radius(eps)

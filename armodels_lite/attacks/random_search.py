@@ -35,7 +35,7 @@ def random_search(
     Args:
         classifier, x, y, targeted, levels: see `armodels_lite.attacks.fgsm`; no gradient is asked for.
         eps: the largest change of a value, 0 to 1.
-        queries: how many trials; the classifier is called once more than that.
+        queries: at most so many trials. The classifier is called twice more: to check it, and at the beginning.
         start: images inside the ball to begin with, such as another attack's; x unless given.
         generator: torch.Generator of the trials; torch's global one unless given.
 
@@ -53,7 +53,7 @@ def random_search(
     with victim.attacked(), torch.no_grad():
         margin = victim.margin(victim.logits(image))
         for query in range(queries):
-            left = margin > 0
+            left = margin >= 0  # at 0 two classes are equal, and either may be the one that is told
             if not left.any():
                 break
             part = victim.part(left)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from ..arguments import flag, number_of_levels
 from ..base import eval_mode, frozen
-from ..shades import check_shades, rounded, to_levels
+from ..shades import check_eps, check_shades, rounded, to_levels, whole_levels
 
 __all__ = ["Victim", "bpda"]
 
@@ -88,6 +88,8 @@ class Victim:
         if not isinstance(y, Tensor) or y.dtype != torch.int64 or y.shape != x.shape[:1]:
             found = f"{y.dtype} of {tuple(y.shape)}" if isinstance(y, Tensor) else type(y).__name__
             raise ValueError(f"y must be int64 labels of shape ({len(x)},), got {found}")
+        if y.device != x.device:
+            raise ValueError(f"y must be on the device of x, {x.device}, got {y.device}")
         self.classifier, self.levels = classifier, levels
         self.x, self.y = x.detach(), y
         self.targeted = flag("targeted", targeted)
@@ -136,7 +138,7 @@ class Victim:
         return -cross_entropy if self.targeted else cross_entropy
 
     def margin(self, logits: Tensor) -> Tensor:
-        """(B,): how far the attack is from success, in logits; at or below 0 where it has succeeded."""
+        """(B,): how far the attack is from success, in logits; below 0 it has succeeded, at 0 two classes are equal."""
         own = logits.gather(1, self.y[:, None]).squeeze(1)
         others = logits.scatter(1, self.y[:, None], -torch.inf).amax(1)
         return others - own if self.targeted else own - others
@@ -146,13 +148,9 @@ class Victim:
 
         Raises ValueError unless eps is a number from 0 to 1.
         """
-        if isinstance(eps, bool) or not isinstance(eps, int | float) or not 0 <= eps <= 1:
-            raise ValueError(
-                f"eps must be a number from 0 to 1, in the unit of the shades (such as 8 / 255), got {eps!r}"
-            )
         if self.levels is None:
-            return float(eps)
-        return int(eps * (self.levels - 1) + 1e-6) / (self.levels - 1)
+            return check_eps(eps)
+        return whole_levels(eps, self.levels) / (self.levels - 1)
 
     def project(self, x: Tensor, radius: float | None) -> Tensor:
         """The nearest image that has shades, and is in the ball of that radius (l-infinity) around the clean one."""
@@ -176,6 +174,8 @@ def logits_of(classifier: Classifier, x: Tensor) -> Tensor:
         raise ValueError(
             f"the classifier must put out logits ({len(x)}, K) with K at least 2, got {tuple(out.shape)}"
         )
+    if out.isnan().any():
+        raise ValueError("the classifier's logits must be numbers, got NaN")
     return out
 
 

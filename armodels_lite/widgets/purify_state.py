@@ -16,7 +16,7 @@ from ..base import eval_mode
 from ..chain import AutoregressiveModel
 from ..pixeldefend import PurifyStep, purify_steps
 from ..sampling import sampling_mode
-from ..shades import to_levels, to_shades
+from ..shades import to_levels, to_shades, whole_levels
 
 __all__ = ["PurifyFrame", "PurifyState", "Reading", "Visit"]
 
@@ -177,12 +177,10 @@ class PurifyState:
                 "classifier must be an ar.Classifier or a function from shades to logits, "
                 f"got {type(classifier).__name__}"
             )
-        _check_eps(eps)
         self._dtype = clean.dtype
         self.total = model.num_variables
         _, _, self.height, self.width = self.clean.shape
-        # A little more, since 2 / 16 * 16 may come out below 2: as `purify` counts.
-        self.choose(0, int(eps * (model.levels - 1) + 1e-6))
+        self.choose(0, whole_levels(eps, model.levels))
 
     @property
     def images(self) -> int:
@@ -291,8 +289,6 @@ class PurifyState:
         with eval_mode(self.classifier) if network else nullcontext(), torch.no_grad():
             shades = to_shades(events, self.model.levels, self._dtype)
             (logits,) = logits_of(self.classifier, shades)
-        if logits.isnan().any():
-            raise ValueError("the classifier's logits must be numbers, got NaN")
         names = self.class_names
         if names is None:
             names = [str(number) for number in range(len(logits))]
@@ -337,11 +333,3 @@ def _checked_levels(name: str, images: Tensor, model: AutoregressiveModel) -> Te
         return to_levels(images.detach(), model.levels).to(model.device)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
-
-
-def _check_eps(eps: float) -> None:
-    """Raise ValueError unless eps is a number from 0 to 1."""
-    if isinstance(eps, bool) or not isinstance(eps, int | float) or not 0 <= eps <= 1:
-        raise ValueError(
-            f"eps must be a number from 0 to 1, in the unit of the shades (such as 2 / 16), got {eps!r}"
-        )

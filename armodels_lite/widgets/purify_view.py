@@ -32,11 +32,8 @@ EDGE = 5  # room for the lines around a picture
 SMALL = 12  # letters
 HAIR = 0.4  # pixels: a line between two cells
 SIGNED = 14  # pixels on the screen that a cell needs for a sign in it
-TOPS = (
-    0.2,
-    0.5,
-    1.0,
-)  # ends of the axis of probabilities: few, so that bars of different pixels can be compared
+# Ends of the axis of probabilities: few, so that bars of different pixels can be compared.
+TOPS = (0.2, 0.5, 1.0)
 
 
 # -- images --------------------------------------------------------------------------------------------------------
