@@ -63,11 +63,7 @@ def evade(
     victim = Victim(classifier, x, y, targeted, levels)
     radius = victim.radius(eps)
     positive("steps", steps)
-    for name, value in (("limit", limit), ("reserve", reserve), ("weight", weight)):
-        if not finite_number(value) or (name != "limit" and value < 0):
-            raise ValueError(
-                f"{name} must be a finite number, of at least 0 but for the limit, got {value!r}"
-            )
+    _check_numbers(limit=limit, reserve=reserve, weight=weight)
     image, found = victim.x.clone(), victim.x.clone()
     weights = _wide(image.new_full((len(image),), weight), image)
     done = torch.zeros(len(image), dtype=torch.bool, device=image.device)
@@ -80,14 +76,26 @@ def evade(
             found[new], done = victim.seen(image)[new], done | new
             if step == steps:
                 break
-            seen = now >= limit
-            weights = torch.where(_wide(seen, image), GROWTH * weights, weights / GROWTH)
-            weights = weights.clamp(LIGHTEST, HEAVIEST)
+            weights = _adjusted(weights, _wide(now >= limit, image))
             direction = to_fool * _wide(victim.margin(logits) > -MARGIN, image)
             direction = direction + weights * slope * _wide(now > limit - reserve, image)
             length = radius * (SHORTEST + (LONGEST - SHORTEST) * (1 - step / steps))
             image = victim.project(image - length * _flattened(direction), radius)
     return victim.result(found)
+
+
+def _check_numbers(**numbers: float) -> None:
+    """Raise ValueError unless all are finite, and all but the limit at least 0."""
+    for name, value in numbers.items():
+        if not finite_number(value) or (name != "limit" and value < 0):
+            raise ValueError(
+                f"{name} must be a finite number, of at least 0 but for the limit, got {value!r}"
+            )
+
+
+def _adjusted(weights: Tensor, seen: Tensor) -> Tensor:
+    """Larger for images that the detector would see, smaller for the others."""
+    return torch.where(seen, GROWTH * weights, weights / GROWTH).clamp(LIGHTEST, HEAVIEST)
 
 
 def _slopes(

@@ -8,15 +8,16 @@ beside its loader; entry.py tells how a new one joins.
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..arguments import flag
+from ..shades import to_shades
 from .containers import Data, FeatureData, MusicData, SeriesData, SoundData, Split, TextData
 from .digits import DIGITS
 from .entry import DataSet, packed_arrays
 from .features import BREAST_CANCER
-from .given import check_given, shaded, told
+from .given import check_given, told
 from .images import BINARIZED_MNIST, FASHION_MNIST, MNIST
 from .music import JSB_CHORALES, as_keys
 from .photographs import CIFAR10
@@ -133,7 +134,16 @@ def load(name: str, *, given: str | None = None, shades: bool = False, **options
     data = entry.loader(entry, **options)
     if given is not None:
         data = told(data, given)
-    return shaded(data) if shades else data
+    return _shaded(data) if shades else data
+
+
+def _shaded(data: Data) -> Data:
+    """The data with x as shades, float32 from 0 to 1, in place of levels."""
+    parts = {}
+    for part in ("train", "valid", "test"):
+        split = getattr(data, part)
+        parts[part] = replace(split, x=to_shades(split.x, data.levels))
+    return replace(data, **parts)
 
 
 def _need_pixels(entry: DataSet, argument: str, options: dict[str, object]) -> None:

@@ -13,10 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..arguments import number_of_levels, random_numbers
-from ..shades import to_shades
 from .containers import Data, Split
 
-__all__ = ["GIVEN", "LUMINANCE", "flipped", "half", "luminance", "shaded", "told"]
+__all__ = ["GIVEN", "LUMINANCE", "flipped", "half", "luminance", "told"]
 
 GIVEN = ("half", "luminance", "noisy")
 NOISE = 0.1  # the share of pixels that changes sides in given="noisy"
@@ -128,15 +127,6 @@ def told(data: Data, given: str) -> Data:
             y = flipped(x, NOISE, noise)
         parts[part] = Split(x, y)
     return replace(data, **parts, class_names=None)
-
-
-def shaded(data: Data) -> Data:
-    """The data with x as shades, float32 from 0 to 1, in place of levels."""
-    parts = {}
-    for part in ("train", "valid", "test"):
-        split = getattr(data, part)
-        parts[part] = replace(split, x=to_shades(split.x, data.levels))
-    return replace(data, **parts)
 
 
 def check_given(given: str) -> None:
