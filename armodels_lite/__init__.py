@@ -10,6 +10,7 @@
 from . import attacks
 from .chain import AutoregressiveModel, Decoder, Step
 from .completion import Completions, complete
+from .compression import compress, decompress
 from .conditionals import (
     Bernoulli,
     Categorical,
@@ -89,7 +90,9 @@ __all__ = [
     "attacks",
     "bits_per_dim",
     "complete",
+    "compress",
     "continue_sequence",
+    "decompress",
     "dependencies",
     "evaluate",
     "fit",
