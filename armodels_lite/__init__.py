@@ -38,6 +38,7 @@ from .models import (
     BayesNet,
     Classifier,
     GatedPixelCNN,
+    GroupedMADE,
     Histogram,
     IndependentBernoulli,
     LinearAR,
@@ -49,7 +50,9 @@ from .models import (
     WaveNet,
 )
 from .pixeldefend import p_value, purify
+from .predictive import predictive_sample
 from .saving import load_pretrained
+from .speculative import speculative_sample
 from .text import Vocabulary
 from .training import Evaluation, History, bits_per_dim, evaluate, fit
 
@@ -73,6 +76,7 @@ __all__ = [
     "Evaluation",
     "GatedPixelCNN",
     "GaussianMixture",
+    "GroupedMADE",
     "Histogram",
     "History",
     "IndependentBernoulli",
@@ -99,8 +103,10 @@ __all__ = [
     "load",
     "load_pretrained",
     "p_value",
+    "predictive_sample",
     "purify",
     "receptive_field",
+    "speculative_sample",
     "state_jacobian_norms",
     "stored_results",
     "top_k",

@@ -66,8 +66,10 @@ def degree_mask(
     return compare(outputs.unsqueeze(1), inputs, out=out)
 
 
-def made_masks(degrees: Sequence[Tensor]) -> list[Tensor]:
+def made_masks(degrees: Sequence[Tensor], outputs: Tensor | None = None) -> list[Tensor]:
     """The masks of all layers of a MADE, hidden layers first, output last, from `made_degrees`.
+
+    An output has the degree of its variable as an input, unless `outputs` (T,) gives others.
 
     >>> masks = made_masks(made_degrees(torch.tensor([0, 1, 2]), hidden=[4]))
     >>> (masks[1].int() @ masks[0].int())        # paths from input (column) to output (row)
@@ -76,7 +78,8 @@ def made_masks(degrees: Sequence[Tensor]) -> list[Tensor]:
             [4, 2, 0]], dtype=torch.int32)
     """
     into_hidden = [degree_mask(above, below, strict=False) for below, above in pairwise(degrees)]
-    return [*into_hidden, degree_mask(degrees[0], degrees[-1], strict=True)]
+    last = degrees[0] if outputs is None else outputs
+    return [*into_hidden, degree_mask(last, degrees[-1], strict=True)]
 
 
 def expand_mask(mask: Tensor, outputs_per_variable: int, inputs_per_variable: int) -> Tensor:

@@ -7,6 +7,7 @@ from .classifier import Classifier
 from .ensemble import OrderEnsemble
 from .fvsbn import FVSBN
 from .gated_pixelcnn import GatedPixelCNN
+from .grouped_made import GroupedMADE
 from .histogram import Histogram
 from .made import MADE
 from .nade import NADE
@@ -27,6 +28,7 @@ __all__ = [
     "BayesNet",
     "Classifier",
     "GatedPixelCNN",
+    "GroupedMADE",
     "Histogram",
     "IndependentBernoulli",
     "LinearAR",

@@ -105,11 +105,16 @@ class MADE(AutoregressiveModel):
         # They follow from the constructor's arguments, so they are not saved.
         orderings = torch.stack([self.ordering, *self._further_orderings(seed or 0)])
         self.register_buffer("orderings", orderings, persistent=False)
-        self.degrees = made_degrees(self.rank, self.hidden, seed)
+        self.degrees, self.output_degrees = self._made_degrees(seed)
         self.layers = self._masked_layers()
         self.direct = self._direct_links() if direct else None
         self.seen = self._seen_weights()
         self.context_biases = self._context_biases()
+
+    def _made_degrees(self, seed: int | None) -> tuple[list[Tensor], Tensor]:
+        """Degrees of the inputs and of each hidden layer, and those of the outputs."""
+        degrees = made_degrees(self.rank, self.hidden, seed)
+        return degrees, degrees[0]
 
     def _further_orderings(self, seed: int) -> list[Tensor]:
         """The M - 1 random orderings. The seed's first is passed over: "random(SEED)" means that one."""
@@ -118,7 +123,7 @@ class MADE(AutoregressiveModel):
 
     def _masked_layers(self) -> nn.ModuleList:
         """The hidden layers and the output layer, with the masks of the model's own ordering."""
-        masks = made_masks(self.degrees)
+        masks = made_masks(self.degrees, self.output_degrees)
         outputs, features = self.conditional.num_params, self.conditional.num_features
         masks[0] = expand_mask(masks[0], 1, features)
         masks[-1] = expand_mask(masks[-1], outputs, 1)
@@ -135,7 +140,7 @@ class MADE(AutoregressiveModel):
     def _direct_links(self) -> MaskedLinear:
         """From the features of each variable to the outputs after it, starting at zero."""
         outputs, features = self.conditional.num_params, self.conditional.num_features
-        strict = degree_mask(self.degrees[0], self.degrees[0], strict=True)
+        strict = degree_mask(self.output_degrees, self.degrees[0], strict=True)
         direct = MaskedLinear(expand_mask(strict, outputs, features), bias=False)
         nn.init.zeros_(direct.weight)
         return direct

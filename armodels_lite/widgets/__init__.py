@@ -25,6 +25,7 @@ from .next_symbol import NextSymbol
 from .ordering_walk import OrderingWalk
 from .pixel_sampler import PixelSampler
 from .purifier import Purifier
+from .quiz import Quiz
 from .sampler_state import SamplerState
 from .skew_walk import SkewWalk
 from .stepper import Controls, Stepper
@@ -52,6 +53,7 @@ __all__ = [
     "PixelGrid",
     "PixelSampler",
     "Purifier",
+    "Quiz",
     "SamplerState",
     "SkewWalk",
     "Stepper",
