@@ -12,20 +12,24 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import torch
 from results import write_results
+from timing import medians
 from torch import Tensor
 
 import armodels_lite as ar
+from armodels_lite.card import read_card
+from armodels_lite.distributions import uniform_noise
+from armodels_lite.inspection import default_context
 from armodels_lite.recipes import find_recipe
 from armodels_lite.recipes.shared import DIGITS, LEVELS, LEVELS_TRAINING
+from armodels_lite.saving import SHIPPED
 
 SAMPLES = 100  # drawn together
-PASSES = 3  # of those that drawing without a cache needs, one for each variable, so many are timed
 
 
 @dataclass(frozen=True)
@@ -158,8 +162,102 @@ def train(seeds: int) -> None:
         write_results("side_by_side", rows, seeds=list(range(seeds)))
 
 
+# -- what drawing costs ----------------------------------------------------------------------------------------------
+
+
+def drawing(model: ar.AutoregressiveModel, n: int) -> dict[str, float]:
+    """Seconds a sample when n are drawn together: with a cache, without, and by predictive sampling.
+
+    Without a cache every value takes a pass over all n; a few are timed and multiplied by their number.
+    """
+    context = default_context(model, n)
+    nothing = torch.zeros(n, *model.event_shape, dtype=model.event_dtype)
+    noise = uniform_noise(tuple(nothing.shape), generator=torch.Generator().manual_seed(0))
+    found = ar.predictive_sample(model, noise=noise, context=context)
+    times = medians(
+        {
+            "cached": lambda: model.sample(noise=noise, context=context),
+            "pass": lambda: one_pass(model, nothing, context),
+            "predictive": lambda: ar.predictive_sample(model, noise=noise, context=context),
+        },
+        rounds=3,
+    )
+    seconds = {name: value / 1000 / n for name, value in times.items()}
+    return {
+        "cached": seconds["cached"],
+        "naive": seconds["pass"] * model.num_variables,
+        "predictive": seconds["predictive"],
+        "passes": found.passes.double().mean().item(),
+    }
+
+
+@torch.no_grad()
+def one_pass(model: ar.AutoregressiveModel, x: Tensor, context: Tensor | None) -> Tensor:
+    return model.params(x, context)
+
+
+def cache_bytes(model: ar.AutoregressiveModel, n: int = 16) -> float:
+    """Bytes that a decoder keeps for each sample, the values drawn so far left out."""
+    decoder = model.decoder(n, default_context(model, n))
+    kept = [getattr(decoder, name) for name in decoder.state if name != "x"]
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors(kept)) / n
+
+
+def tensors(kept: object) -> Iterator[Tensor]:
+    """The tensors in what a decoder keeps: each once, weights left out."""
+    if isinstance(kept, Tensor):
+        yield kept
+    elif isinstance(kept, list | tuple):
+        for part in kept:
+            yield from tensors(part)
+    elif type(kept).__name__.endswith("Cache"):
+        yield from tensors(list(vars(kept).values()))
+
+
+def cost() -> None:
+    digits, rows = ar.load("digits"), {}
+    for name, entry in ENTRIES.items():
+        model, _ = trained(entry, digits, seed=0)
+        model.eval()
+        rows[name] = {
+            "steps": model.num_variables,
+            "cache bytes": cache_bytes(model),
+            f"{SAMPLES} together": drawing(model, SAMPLES),
+            "one alone": drawing(model, 1),
+        }
+        print(name, rows[name], flush=True)
+    write_results("side_by_side_cost", rows, seeds=[0])
+
+
+# -- binarized MNIST -------------------------------------------------------------------------------------------------
+
+CHECKPOINTS = ("fvsbn", "nade", "made", "pixelrnn", "pixelcnn", "gated_pixelcnn", "transformer")
+
+
+def mnist() -> None:
+    rows = {}
+    for short in CHECKPOINTS:
+        name = f"binarized_mnist_{short}"
+        model, card = ar.load_pretrained(name), read_card(SHIPPED / name)
+        score = card["scores"]["test"]
+        rows[name] = {
+            "about": card["about"],
+            "parameters": model.num_parameters(),
+            "nats": score["nats"],
+            "standard error": score["standard error"],
+            "minutes": card["compute"]["minutes"],
+            "steps": model.num_variables,
+            "cache bytes": cache_bytes(model),
+            "16 together": drawing(model, 16),
+        }
+        print(name, rows[name], flush=True)
+    write_results("side_by_side_mnist", rows, seeds=[0])
+
+
 if __name__ == "__main__":
-    part, *rest = sys.argv[1:]
+    part, *rest = sys.argv[1:] or [""]
     torch.set_num_threads(1)
-    if part == "train":
-        train(int(rest[0]) if rest else 5)
+    parts = {"train": lambda: train(int(rest[0]) if rest else 5), "cost": cost, "mnist": mnist}
+    if part not in parts:
+        sys.exit(f"name one of {', '.join(parts)}, got {part!r}")
+    parts[part]()
