@@ -15,6 +15,7 @@ from .heatmaps import heatmaps, matrix
 from .images import frame_strip, image_grid, ordering_path
 from .music import piano_roll
 from .output import Picture, show, to_png
+from .points import points
 from .stems import stems
 from .style import COLOURS, colour_table, new_figure, style
 from .waveform import spectrogram, waveform
@@ -35,6 +36,7 @@ __all__ = [
     "new_figure",
     "ordering_path",
     "piano_roll",
+    "points",
     "show",
     "spectrogram",
     "stems",
