@@ -7,7 +7,8 @@ Source of the idea: C. E. Shannon, "A Mathematical Theory of Communication", 194
 Whoever decodes must find, bit for bit, the probabilities that the encoder found. So both walk through the same decoder
 of the model, with the same number of sequences side by side, in float64, on the CPU, with one thread, and turn
 probabilities into whole numbers before they use them. What still may differ (weights, PyTorch's build, the processor)
-is written into the header, and a difference raises an error.
+is written into the header, and a difference raises an error; a checksum of the values, in which decoding must end, is
+the last line of defence.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from .base import frozen
 from .chain import AutoregressiveModel
 from .decoder import Decoder
 from .distributions import Discrete, Distribution
-from .entropy_coder import TOTAL, EntropyDecoder, encode
+from .entropy_coder import FIRST_STATE, TOTAL, EntropyDecoder, encode
 from .inspection import check_kind
 from .sampling import check_count, check_weights
 
@@ -54,8 +55,8 @@ def compress(model: AutoregressiveModel, x: Tensor, context: Tensor | None = Non
         context: as for `log_prob`. It is not stored: `decompress` needs it again.
 
     Raises:
-        TypeError, ValueError: no autoregressive model, continuous variables, weights that are NaN, or events or a
-            context that do not fit the model.
+        TypeError, ValueError: no autoregressive model, continuous variables, weights or probabilities that are NaN, or
+            events or a context that do not fit the model.
 
     >>> import armodels_lite as ar
     >>> model = ar.FVSBN((64,))                            # at first 64 fair coins: 64 bits an event
@@ -66,11 +67,11 @@ def compress(model: AutoregressiveModel, x: Tensor, context: Tensor | None = Non
     """
     _check_model(model)
     model.check(x, context)
-    n, steps = len(x), x[:1].numel() if len(x) else 0
+    n, steps = len(x), x.shape[1:].numel()
     with _exact(model, context) as (exact, context):
         prints = _fingerprints(exact, context)
         starts, counts = _slots(exact, x.flatten(1), context)
-    state, words = encode(starts, counts)
+    state, words = encode(starts, counts, _first_state(x.flatten(1)))
     head = HEADER.pack(MAGIC, *prints, n, steps, state, 0)
     return head[:-4] + struct.pack("<I", zlib.crc32(words, zlib.crc32(head[:-4]))) + words
 
@@ -94,13 +95,14 @@ def decompress(
         _compare(_fingerprints(exact, context), prints, model)
         coder = EntropyDecoder(state, words)
         blocks = [_decoded(decoder, coder, steps) for decoder, _ in _blocks(exact, n, context)]
-    if not coder.at_the_end():
+    x = torch.cat(blocks) if blocks else exact.ordering.new_zeros(0, model.num_variables)
+    x = x[:, :steps]  # of prefixes the values that they hold
+    if not coder.at_the_end(_first_state(x)):
         raise ValueError(
             "decoding did not end where encoding began: this machine rounds the model's probabilities differently from "
             "the one that compressed, and the values read are not those stored"
         )
-    x = torch.cat(blocks) if blocks else exact.ordering.new_zeros(0, model.num_variables)
-    return _shaped(model, x, steps)
+    return _shaped(model, x)
 
 
 # -- both ways -------------------------------------------------------------------------------------------------------
@@ -111,6 +113,10 @@ def whole_counts(dist: Distribution) -> Tensor:
 
     int64 (..., K); they sum to 2^24, and none is 0. Equal floats give equal counts, which is what both ends need.
 
+    Raises:
+        TypeError: no discrete distribution of this package.
+        ValueError: a probability is NaN.
+
     >>> whole_counts(torch.distributions.Bernoulli(0.5))
     Traceback (most recent call last):
     TypeError: counts are made of a discrete distribution of this package, got Bernoulli
@@ -119,6 +125,8 @@ def whole_counts(dist: Distribution) -> Tensor:
         name = type(dist).__name__
         raise TypeError(f"counts are made of a discrete distribution of this package, got {name}")
     p = dist.level_log_probs().exp()
+    if p.isnan().any():
+        raise ValueError("a probability is NaN: there is nothing to count")
     counts = 1 + (p * (TOTAL - p.shape[-1])).floor().long()
     rest = TOTAL - counts.sum(-1, keepdim=True)
     return counts.scatter_add(-1, p.argmax(-1, keepdim=True), rest)
@@ -183,13 +191,17 @@ def _decoded(decoder: Decoder, coder: EntropyDecoder, steps: int) -> Tensor:
     return decoder.x
 
 
-def _shaped(model: AutoregressiveModel, x: Tensor, steps: int) -> Tensor:
-    """Values (n, T), or the first of them, as events of the model."""
+def _shaped(model: AutoregressiveModel, x: Tensor) -> Tensor:
+    """Values (n, L), all of each event or the first of them, as events of the model."""
+    n, size = x.shape
     length, *rest = model.event_shape
-    if 0 < steps < model.num_variables:
-        length = steps * length // model.num_variables
-        x = x[:, :steps]
-    return x.reshape(len(x), length, *rest).to(model.device, model.event_dtype)
+    length = size * length // model.num_variables
+    return x.reshape(n, length, *rest).to(model.device, model.event_dtype)
+
+
+def _first_state(x: Tensor) -> int:
+    """Where encoding the values (n, L) begins: it holds their checksum, so that decoding others ends elsewhere."""
+    return FIRST_STATE + zlib.crc32(x.cpu().long().contiguous().numpy().tobytes())
 
 
 # -- the header ------------------------------------------------------------------------------------------------------
@@ -237,7 +249,8 @@ def _compare(
 ) -> None:
     if here[0] != there[0]:
         raise ValueError(
-            f"these bytes were compressed with another model, other weights or another context than this {model!r}"
+            "these bytes were compressed with another model, other weights or another context than this "
+            f"{type(model).__name__}({model.extra_repr()})"
         )
     if here[1] != there[1]:
         raise ValueError(

@@ -165,7 +165,8 @@ def _settled(guess: Tensor, x: Tensor, ordering: Tensor) -> Tensor:
 def _first_guess(model: AutoregressiveModel, n: int, guess: Tensor | None) -> Tensor:
     if guess is None:
         return torch.zeros(n, *model.event_shape, dtype=model.event_dtype, device=model.device)
-    model.check_events(guess)
-    if guess.shape != (n, *model.event_shape):
-        raise ValueError(f"guess must hold {n} whole events, got shape {tuple(guess.shape)}")
+    model._check_tensor("guess", guess, model.event_shape, model.event_dtype)
+    if len(guess) != n:
+        raise ValueError(f"guess must hold {n} events, one for each draw, got {len(guess)}")
+    model._check_values(guess)
     return guess.clone()

@@ -33,7 +33,7 @@ class SpeculativeSample:
     Attributes:
         x: (n, *event_shape), the draws.
         passes: int64 (n,), passes of the slow model that each draw needed.
-        accepted: share of the draft's values that were judged and kept, over all draws.
+        accepted: of the draft's values that were judged, the share that was kept, over all draws; NaN where none was.
     """
 
     x: Tensor
@@ -156,7 +156,8 @@ class _Run:
         positions = model.ordering[steps.clamp(max=self.size - 1)]
         index = positions.unsqueeze(-1).expand(-1, -1, params.shape[-1])
         dist = model.conditional.distribution(params.gather(1, index))
-        return dist.level_log_probs().double().exp()
+        # They sum to 1 in float64: where the draft has too much, the model then has more somewhere else.
+        return dist.level_log_probs().double().softmax(-1)
 
     def _events(self, x: Tensor) -> Tensor:
         """Values in drawing order as events of the models."""
@@ -188,6 +189,12 @@ def _check_pair(model: AutoregressiveModel, draft: AutoregressiveModel) -> None:
             raise ValueError(
                 f"draft and model must agree in {what}: the model has {wanted}, the draft {given}"
             )
+    wanted, given = model.conditional.cardinalities, draft.conditional.cardinalities
+    if wanted != given:
+        raise ValueError(
+            "draft and model must agree in the number of levels of each variable: the model has "
+            f"{model.conditional!r}, the draft {draft.conditional!r}"
+        )
     if not torch.equal(model.ordering, draft.ordering):
         raise ValueError(
             "draft and model must draw in one ordering: build both with the same ordering="

@@ -19,7 +19,7 @@ from timing import medians
 import armodels_lite as ar
 from armodels_lite.distributions import uniform_noise
 
-LENGTHS = (256, 484, 1024, 2025)  # squares, so that an image can have so many pixels
+LENGTHS = (256, 484, 1024, 2025, 4096)  # squares, so that an image can have so many pixels
 BATCH = 8
 
 
@@ -42,7 +42,7 @@ MODELS: dict[str, Callable[[int], ar.AutoregressiveModel]] = {
 }
 
 
-def measured(model: ar.AutoregressiveModel, rounds: int = 3) -> dict[str, float]:
+def measured(model: ar.AutoregressiveModel, rounds: int = 5) -> dict[str, float]:
     """Seconds for BATCH events: a pass, a training step, drawing with and without a cache."""
     noise = uniform_noise((BATCH, *model.event_shape), generator=torch.Generator().manual_seed(0))
     x = (noise > 0.5).to(model.event_dtype)

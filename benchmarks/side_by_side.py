@@ -196,15 +196,19 @@ def one_pass(model: ar.AutoregressiveModel, x: Tensor, context: Tensor | None) -
     return model.params(x, context)
 
 
-def cache_bytes(model: ar.AutoregressiveModel, n: int = 16) -> float:
-    """Bytes that a decoder keeps for each sample, the values drawn so far left out."""
+def cache_bytes(model: ar.AutoregressiveModel) -> float:
+    """Bytes that a decoder keeps for each sample: how much it grows with their number, weights and x left out."""
+    return (kept_bytes(model, 32) - kept_bytes(model, 16)) / 16
+
+
+def kept_bytes(model: ar.AutoregressiveModel, n: int) -> int:
     decoder = model.decoder(n, default_context(model, n))
     kept = [getattr(decoder, name) for name in decoder.state if name != "x"]
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors(kept)) / n
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors(kept))
 
 
 def tensors(kept: object) -> Iterator[Tensor]:
-    """The tensors in what a decoder keeps: each once, weights left out."""
+    """The tensors in what a decoder keeps."""
     if isinstance(kept, Tensor):
         yield kept
     elif isinstance(kept, list | tuple):

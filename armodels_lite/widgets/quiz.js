@@ -55,6 +55,7 @@ function render({ model, el }) {
       radio.setAttribute("aria-disabled", String(model.get("locked")));
       note.textContent = model.get("notes")[index] ?? "";
       note.hidden = !note.textContent;
+      label.dataset.right = String(index === model.get("right"));
     });
   };
   root.addEventListener("keydown", (event) => {

@@ -31,6 +31,7 @@ class QuizCard(anywidget.AnyWidget):
         heading, question, answers: what is asked.
         chosen: the index of the chosen answer, -1 for none. Written by both sides.
         locked: whether the choice counts and stays.
+        right: the index of the right answer once it is told, -1 before.
         notes: what stands below each answer, empty for nothing.
         feedback: what is said about the choice; screen readers announce it.
     """
@@ -43,6 +44,7 @@ class QuizCard(anywidget.AnyWidget):
     answers = traitlets.List(traitlets.Unicode()).tag(sync=True)
     chosen = traitlets.Int(NOTHING).tag(sync=True)
     locked = traitlets.Bool(False).tag(sync=True)
+    right = traitlets.Int(NOTHING).tag(sync=True)
     notes = traitlets.List(traitlets.Unicode()).tag(sync=True)
     feedback = traitlets.Unicode("").tag(sync=True)
 
@@ -145,6 +147,7 @@ class Quiz(Stepper):
             self._card.answers = [answer.text for answer in question.answers]
             self._card.chosen = self.state.chosen.get(index, NOTHING)
             self._card.locked = index in self.state.checked
+            self._card.right = question.right if self._card.locked else NOTHING
             self._card.notes = notes(self.state, index)
             self._card.feedback = self._hint or feedback(self.state, index)
         self._hint = ""

@@ -40,7 +40,7 @@ def result_page(state: QuizState) -> str:
     """The score by topic, and which notebooks to read again."""
     scores = state.scores()
     rows = "".join(
-        f"<tr><td>{html.escape(score.topic)}</td><td>{score.right} of {score.checked}</td>"
+        f"<tr><td>{html.escape(score.topic)}</td><td>{_share(score.right, score.checked)}</td>"
         f"<td>{score.checked} of {score.total}</td></tr>"
         for score in scores
     )
@@ -48,9 +48,13 @@ def result_page(state: QuizState) -> str:
         sum(getattr(score, name) for score in scores) for name in ("right", "checked")
     )
     head = "<tr><th>topic</th><th>right</th><th>checked</th></tr>"
-    total = f"<tr><th>all</th><th>{right} of {checked}</th><th>{checked} of {len(state.questions)}</th></tr>"
+    total = f"<tr><th>all</th><th>{_share(right, checked)}</th><th>{checked} of {len(state.questions)}</th></tr>"
     table = f'<table class="armodels-score">{head}{rows}{total}</table>'
     return f'<div class="armodels-title">Your score so far</div>{table}<div>{_advice(state)}</div>'
+
+
+def _share(right: int, checked: int) -> str:
+    return f"{right} of {checked}" if checked else "-"
 
 
 def _advice(state: QuizState) -> str:
