@@ -35,8 +35,8 @@ class AutoregressiveModel(DensityModel):
     Args:
         event_shape: shape of one event; its T = prod(event_shape) entries are the variables.
         conditional: the distribution of one variable; Bernoulli unless given.
-        ordering: a name ("raster", "reverse", "spiral", "hilbert", "random", "random(7)") or a permutation of
-            0..T-1: entry t is the flat position of the variable drawn at step t.
+        ordering: a name ("raster", "reverse", "spiral", "hilbert", "random", "random(7)", "subscale(2)") or a
+            permutation of 0..T-1: entry t is the flat position of the variable drawn at step t.
         num_classes, context_shape: see `DensityModel`.
 
     Raises:

@@ -51,6 +51,33 @@ LINEAR_ARS: dict[str, dict[str, Any]] = {
     "shorter-than-its-order": {"event_shape": (2,), "order": 3},
     "series": {"event_shape": (7,), "order": 3},
 }
+# The sum of the groups is the number of variables; a last group of one, a first of several, and the other way round.
+GROUPED_MADES: dict[str, dict[str, Any]] = {
+    "bernoulli": {"event_shape": (5,), "groups": (2, 1, 2)},
+    "categorical": {"event_shape": (5,), "groups": (1, 3, 1), "conditional": ar.Categorical(3)},
+    "logistic": {
+        "event_shape": (4,),
+        "groups": (3, 1),
+        "conditional": ar.LogisticMixture(2, levels=4),
+    },
+    "gaussian": {"event_shape": (2,), "groups": (1, 1), "conditional": ar.GaussianMixture(2)},
+    "class": {
+        "event_shape": (5,),
+        "groups": (1, 2, 2),
+        "num_classes": 3,
+        "ordering": [3, 0, 4, 1, 2],
+        "conditional": ar.Categorical(3),
+    },
+    "vector-direct": {"event_shape": (5,), "groups": (2, 3), "context_shape": (2,), "direct": True},
+    "image-subscale": {"event_shape": (1, 2, 3), "groups": (2, 1, 2, 1), "ordering": "subscale(2)"},
+    "rgb-logistic": {
+        "event_shape": (3, 1, 2),
+        "groups": (1, 3, 2),
+        "conditional": ar.LogisticMixture(2, levels=3),
+        "ordering": "random(1)",
+    },
+    "deep": {"event_shape": (7,), "groups": (2, 2, 1, 2), "hidden": (43, 41, 42), "seed": 7},
+}
 PIXEL_RNNS: dict[str, dict[str, Any]] = {
     "bernoulli": {"event_shape": (1, 3, 4)},
     "categorical-class": {
@@ -184,6 +211,8 @@ def promised_dependencies(model: ar.AutoregressiveModel) -> Tensor:
     if isinstance(model, ar.BayesNet):
         order = model.ordering.tolist()
         return torch.tensor([[i in model.parents[j] for i in order] for j in order])
+    if isinstance(model, ar.GroupedMADE) and model.direct is not None:
+        return _every_group_before(model)
     if isinstance(model, ar.MADE) and model.direct is None:
         return _made_paths(model)
     if isinstance(model, ar.PixelRNN):
@@ -199,6 +228,11 @@ def promised_dependencies(model: ar.AutoregressiveModel) -> Tensor:
         step = torch.arange(size) // model.width  # variables of one step do not see one another
         return step.unsqueeze(1) > step
     return torch.ones(size, size, dtype=torch.bool).tril(-1)
+
+
+def _every_group_before(model: ar.GroupedMADE) -> Tensor:
+    group = torch.arange(len(model.groups)).repeat_interleave(torch.tensor(model.groups))
+    return group.unsqueeze(1) > group
 
 
 def _attention_paths(model: ar.Transformer) -> Tensor:
@@ -217,12 +251,18 @@ def _made_paths(model: ar.MADE) -> Tensor:
     """Variable i reaches output j iff some chain of units with rising degrees leads from one to the other."""
     levels = [set(layer.tolist()) for layer in model.degrees[1:]]
     size = model.num_variables
+    groups = model.groups if isinstance(model, ar.GroupedMADE) else [1] * size
+    # Where the group of each step begins and ends: a variable is known when the last of its group is drawn.
+    begins, ends = [], []
+    for length in groups:
+        begins += [len(begins)] * length
+        ends += [len(begins)] * length
     promised = torch.zeros(size, size, dtype=torch.bool)
     for i in range(size):
-        lowest = i + 1  # the degree of variable i; each layer must offer a unit at least as high
+        lowest = ends[i]  # the degree of variable i; each layer must offer a unit at least as high
         for degrees in levels:
             lowest = min((d for d in degrees if d >= lowest), default=size + 1)
-        promised[lowest:, i] = True
+        promised[:, i] = torch.tensor(begins) >= lowest
     return promised
 
 
@@ -264,6 +304,10 @@ def _cases() -> list[Case]:
     add("MADE", "vector", (5,), context_shape=(3, 2))
     add("NADE", "longer-than-a-block", (BLOCK + 3,), hidden=5, ordering="random(2)")
     add("NADE", "exactly-a-block", (BLOCK,), hidden=5)
+    cases += [
+        Case(f"GroupedMADE-{label}", ar.GroupedMADE, {**SIZES["MADE"], **given})
+        for label, given in GROUPED_MADES.items()
+    ]
     cases += _every_ordering()
     cases += _recurrent()
     cases.append(

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from armodels_lite.orderings import make_ordering
+from armodels_lite.orderings import make_ordering, subscale
 
-NAMES = ["raster", "reverse", "spiral", "hilbert", "random", "random(7)"]
+NAMES = ["raster", "reverse", "spiral", "hilbert", "random", "random(7)", "subscale(1)"]
 IMAGES = [
     (1, 1, 1),
     (1, 1, 5),
@@ -134,6 +134,56 @@ def test_hilbert_on_other_sides_skips_points_outside(height: int, width: int) ->
     assert pixels("hilbert", height, width) == inside
 
 
+@pytest.mark.parametrize(
+    ("factor", "height", "width", "drawn"),
+    [
+        (1, 2, 3, ["012", "345"]),
+        (2, 2, 2, ["01", "23"]),
+        (2, 3, 5, ["06172", "adbec", "38495"]),
+        (2, 4, 3, ["041", "6a7", "253", "8b9"]),
+        (3, 4, 4, ["0461", "8ab9", "cefd", "2573"]),
+        (3, 3, 3, ["012", "345", "678"]),
+    ],
+)
+def test_subscale_by_hand(factor: int, height: int, width: int, drawn: list[str]) -> None:
+    """Each pixel shows its step, in hexadecimal."""
+    expected = {int(step, 16): (r, c) for r, row in enumerate(drawn) for c, step in enumerate(row)}
+    found = pixels(f"subscale({factor})", height, width)
+    assert found == [expected[t] for t in range(height * width)]
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3])
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 5, 7), (2, 3, 4), (3, 28, 28)], ids=str)
+def test_subscale_draws_one_sub_image_after_the_other(factor: int, shape: tuple[int, ...]) -> None:
+    """Permutes the pixels, keeps their channels together, walks each sub-image in raster order."""
+    channels, height, width = shape
+    order = make_ordering(f"subscale({factor})", shape)
+    assert order.sort().values.tolist() == list(range(math.prod(shape)))
+    steps = order.view(-1, channels)
+    assert torch.equal(
+        steps - steps[:, :1], torch.arange(channels).expand_as(steps) * height * width
+    )
+    path = [divmod(p, width) for p in steps[:, 0].tolist()]
+    key = [(r % factor, c % factor, r, c) for r, c in path]
+    assert key == sorted(key)
+
+
+def test_subscale_by_its_names() -> None:
+    shape = (3, 5, 7)
+    assert torch.equal(make_ordering("subscale", shape), subscale(shape, 2))
+    assert torch.equal(make_ordering("subscale(3)", shape), subscale(shape, 3))
+    assert torch.equal(subscale(shape, 1), make_ordering("raster", shape))
+
+
+@pytest.mark.parametrize("name", ["subscale(0)", "subscale(4)", "subscale(10)"])
+def test_a_factor_that_does_not_fit(name: str) -> None:
+    factor = name[9:-1]
+    with pytest.raises(
+        ValueError, match=f"must be from 1 to 3, the image's shorter side, got {factor}"
+    ):
+        make_ordering(name, (1, 3, 5))
+
+
 def test_random_is_fixed_by_its_seed() -> None:
     shape = (1, 8, 8)
     assert torch.equal(make_ordering("random(3)", shape), make_ordering("random(3)", shape))
@@ -172,6 +222,10 @@ def test_own_permutation(ordering) -> None:
         ("random(-1)", "unknown ordering"),
         ("random(x)", "unknown ordering"),
         ("random(1", "unknown ordering"),
+        ("subscale(-1)", r"unknown ordering 'subscale\(-1\)'; known .* subscale\(FACTOR\)"),
+        ("subscale(1.5)", "unknown ordering"),
+        ("subscale(2)x", "unknown ordering"),
+        ("spiral(2)", "unknown ordering"),
         ([0, 0, 1, 2], "each of 0..3 once, got"),
         ([0, 1, 2], "each of 0..3 once"),
         ([0, 1, 2, 3, 4], "each of 0..3 once"),
@@ -193,7 +247,7 @@ def test_bad_orderings(ordering, message: str) -> None:
         make_ordering(ordering, (1, 2, 2))
 
 
-@pytest.mark.parametrize("name", ["spiral", "hilbert"])
+@pytest.mark.parametrize("name", ["spiral", "hilbert", "subscale"])
 @pytest.mark.parametrize("shape", [(4,), (2, 2), (1, 1, 2, 2)], ids=str)
 def test_curves_need_an_image(name: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(
