@@ -83,6 +83,16 @@ def execute(
 
 
 @app.command()
+def links() -> None:
+    """Write into each notebook its links: the one before, the one after, the course map, its terms."""
+    from armodels_lite.commands.environment import course_root
+    from armodels_lite.commands.navigation import link_notebooks
+
+    changed = link_notebooks(course_root() / "notebooks")
+    typer.echo("\n".join(f"{file}: changed" for file in changed) or "every link is as it should be")
+
+
+@app.command()
 def train(
     recipe: Annotated[
         str | None, typer.Option(help="Name of the recipe; they are listed when none is given.")

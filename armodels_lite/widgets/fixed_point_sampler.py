@@ -16,7 +16,7 @@ from .fixed_point_state import Difference, FixedPointFrame, FixedPointState
 from .fixed_point_view import (
     guess_drawing,
     mean_drawing,
-    ordinary_drawing,
+    naive_drawing,
     out_drawing,
     progress_chart,
     settled_drawing,
@@ -27,7 +27,7 @@ __all__ = ["FixedPointSampler"]
 
 WHY = (
     "A pixel is right for good as soon as all pixels before it were right in the guess. So each pass settles at least "
-    "one pixel, ordinary sampling exactly one. Both use the same noise and end with the same image."
+    "one pixel, naive sampling exactly one. Both use the same noise and end with the same image."
 )
 COUNTING = (
     "'Before' means earlier in the model's drawing order. The sampler cannot tell the pale pixels of the fourth "
@@ -39,7 +39,7 @@ COUNTING = (
 
 
 def counter(frame: FixedPointFrame) -> str:
-    """How far predictive sampling is, and how far ordinary sampling would be."""
+    """How far predictive sampling is, and how far naive sampling would be."""
     if frame.step == 0:
         right = int(frame.right.sum())
         return (
@@ -97,7 +97,7 @@ class FixedPointSampler(ChartStepper):
     """Predictive sampling of an image: in each pass the model reads a guess and draws all pixels anew.
 
     Step k shows pass k: the guess that the model read, what it says of each pixel given the guess before it, what
-    comes out with the fixed noise, which pixels are settled for good, and what ordinary sampling would have drawn
+    comes out with the fixed noise, which pixels are settled for good, and what naive sampling would have drawn
     after as many passes. The last pass settles the last pixel; the image is that of `model.sample` with this noise.
 
     Args:
@@ -188,7 +188,7 @@ class FixedPointSampler(ChartStepper):
         return self.state.frame(step)
 
     def drawings(self, frame: FixedPointFrame) -> list[Drawing]:
-        pictures = guess_drawing, mean_drawing, out_drawing, settled_drawing, ordinary_drawing
+        pictures = guess_drawing, mean_drawing, out_drawing, settled_drawing, naive_drawing
         return [*(picture(frame) for picture in pictures), progress_chart(frame)]
 
     def sentences(self, frame: FixedPointFrame) -> list[str]:

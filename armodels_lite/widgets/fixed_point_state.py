@@ -99,8 +99,8 @@ class FixedPointFrame:
         return self.x != self.guess
 
     @property
-    def ordinary(self) -> np.ndarray:
-        """Which pixels ordinary sampling would have drawn with as many passes: one in each."""
+    def naive(self) -> np.ndarray:
+        """Which pixels naive sampling would have drawn with as many passes: one in each."""
         return self.rank < self.step
 
     @property

@@ -11,11 +11,12 @@ from ..plots import colour_table
 from .board import WHITE, Board
 from .fixed_point_state import FixedPointFrame
 from .svg import ACCENT, BLUE, GREEN, QUIET, Chart, Drawing, text_width
+from .ticks import nice_ticks
 
 __all__ = [
     "guess_drawing",
     "mean_drawing",
-    "ordinary_drawing",
+    "naive_drawing",
     "out_drawing",
     "progress_chart",
     "settled_drawing",
@@ -23,9 +24,10 @@ __all__ = [
 
 SIDE = 144  # pixels on the screen for an image's longer side
 WIDTH = 156  # of a picture's drawing: five fit side by side
-TOP, LINE, KEY = 27, 16, 3  # above an image; a line of words below it; how many of them
+TOP, LINE = 27, 16  # above an image; a line of words below it
 SMALL = 12  # letters
 HAIR = 0.4  # pixels: a line between two cells
+FINE = 8  # pixels on the screen: between smaller cells lines would make white grey
 MARKED = 12  # pixels on the screen that a cell needs for a dot in it
 # Dark, pale, white with a cross: told apart without colours. Cells keep them in a dark theme.
 SETTLED, RIGHT, EMPTY = BLUE, "#bcdcf2", "#e4e4e4"
@@ -94,13 +96,13 @@ def settled_drawing(frame: FixedPointFrame) -> Drawing:
     return board.drawing
 
 
-def ordinary_drawing(frame: FixedPointFrame) -> Drawing:
-    """What ordinary sampling would have drawn with as many passes: one pixel in each."""
-    drawn = frame.ordinary
+def naive_drawing(frame: FixedPointFrame) -> Drawing:
+    """What naive sampling would have drawn with as many passes: one pixel in each."""
+    drawn = frame.naive
     colours = np.where(drawn, _inks(frame.final, frame.count), EMPTY)
     count = int(drawn.sum())
     key = [("", f"{count} of {frame.total} drawn"), (EMPTY, "not drawn yet")]
-    board = _picture(frame, "Ordinary sampling", key, colours)
+    board = _picture(frame, "Naive sampling", key, colours)
     board.outline(drawn)
     return board.drawing
 
@@ -124,7 +126,7 @@ def _picture(frame: FixedPointFrame, title: str, key: Key, colours: np.ndarray) 
     cell = _cell(frame)
     told = ", ".join(words for _, words in key)
     foot = TOP + cell * height + 8
-    drawing = Drawing(WIDTH, foot + LINE * KEY, label=f"{title}: {told}")
+    drawing = Drawing(WIDTH, foot + LINE * len(key), label=f"{title}: {told}")
     size = min(13.0, 13.0 * WIDTH / text_width(title, 11.5))
     drawing.text(WIDTH / 2, 15, title, bold=True, size=round(size, 1))
     board = Board(drawing, cell, (WIDTH - cell * width) / 2, TOP)
@@ -159,8 +161,9 @@ def _paint(board: Board, colours: np.ndarray) -> None:
         board.drawing.rects(same, colour)
     height, width = colours.shape
     high, wide = board.cell * height, board.cell * width
-    rows = [(*board.corner(row, 0), wide, HAIR) for row in range(height + 1)]
-    columns = [(*board.corner(0, column), HAIR, high) for column in range(width + 1)]
+    every = (height, width) if board.cell < FINE else (1, 1)  # the border alone, or all lines
+    rows = [(*board.corner(row, 0), wide, HAIR) for row in range(0, height + 1, every[0])]
+    columns = [(*board.corner(0, k), HAIR, high) for k in range(0, width + 1, every[1])]
     board.drawing.rects([*rows, *columns], QUIET)
 
 
@@ -204,21 +207,21 @@ def _cross(drawing: Drawing, left: float, top: float, side: float) -> None:
 
 
 def progress_chart(frame: FixedPointFrame) -> Chart:
-    """Pixels settled, and right, after each pass, beside ordinary sampling; the line marks this pass."""
+    """Pixels settled, and right, after each pass, beside naive sampling; the line marks this pass."""
     steps = list(range(frame.passes + 1))
     chart = Chart(
         (0, frame.passes),
         (0, frame.total),
         label=(
             f"pixels after each of {frame.passes} passes; settled: {_listed(frame.settled_by)}; "
-            f"right: {_listed(frame.right_by)}; ordinary sampling: one in each pass"
+            f"right: {_listed(frame.right_by)}; naive sampling: one in each pass"
         ),
         width=640,
         height=190,
         x_label="passes",
         y_label="pixels",
-        x_ticks={k: str(k) for k in steps if k % (1 + frame.passes // 20) == 0},
-        legend={"settled for good": BLUE, "ordinary sampling": "currentColor", "right": GREEN},
+        x_ticks={k: f"{k:g}" for k in nice_ticks(0, frame.passes, 12) if k % 1 == 0},
+        legend={"settled for good": BLUE, "naive sampling": "currentColor", "right": GREEN},
     )
     chart.curve(steps, frame.right_by.tolist(), GREEN, width=1.6)
     chart.curve(steps, steps, "currentColor", width=1.8, dashed=True)

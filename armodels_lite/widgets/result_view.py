@@ -14,9 +14,9 @@ LONG = 16  # letters of a text that asks for a wider column
 WIDEST = 100  # characters in a line of plain text
 GREY = "#808080"  # seen on white and on black
 # In the cells themselves: a page without a kernel has no style sheet of the course.
-TABLE = "border-collapse:collapse;table-layout:auto;margin:0;font-size:12px;line-height:1.35;color:inherit"
-HEAD = f"padding:2px 5px;vertical-align:bottom;white-space:normal;border-bottom:1px solid {GREY};"
-CELL = "padding:2px 5px;vertical-align:top;border-bottom:1px solid rgba(128,128,128,0.25);"
+TABLE = "border-collapse:collapse;table-layout:auto;margin:0;font-size:11.5px;line-height:1.35;color:inherit"
+HEAD = f"padding:2px 4px;vertical-align:bottom;white-space:normal;border-bottom:1px solid {GREY};"
+CELL = "padding:2px 4px;vertical-align:top;border-bottom:1px solid rgba(128,128,128,0.25);"
 SORTED = "background:rgba(128,128,128,0.16);"
 CAPTION = "text-align:left;caption-side:top;padding:0 0 6px;font-size:13px;color:inherit"
 NOTES = "margin:6px 0 0;padding:0;list-style:none;font-size:12px;line-height:1.4"
@@ -94,7 +94,7 @@ def _head(state: ResultState, frame: ResultFrame, number: int) -> str:
     if frame.by == number:
         way, sign = ("descending", "▼") if frame.descending else ("ascending", "▲")
         sort, look = f' aria-sort="{way}"', look + SORTED
-        arrow = f' <span aria-hidden="true">{sign}</span>'
+        arrow = f'&nbsp;<span aria-hidden="true">{sign}</span>'
     note = f' title="{html.escape(column.note, quote=True)}"' if column.note else ""
     unit = (
         f'<br><span style="font-weight:400">{html.escape(column.unit)}</span>'
@@ -140,7 +140,7 @@ def _wrap(state: ResultState, number: int) -> str:
     if number == 0 or not state.is_text[number]:
         return "white-space:nowrap;font-variant-numeric:tabular-nums;"
     longest = max(len(state.text(row, number)) for row in range(len(state.values)))
-    return "white-space:normal;" + ("min-width:10em;" if longest > LONG else "")
+    return "white-space:normal;" + ("min-width:9em;" if longest > LONG else "")
 
 
 # -- plain text ----------------------------------------------------------------------------------------------------
