@@ -109,6 +109,8 @@ def predictive_passes(
 ) -> Iterator[PredictivePass]:
     """`predictive_sample` pass by pass, over all draws until the last is settled, for who wants to watch.
 
+    Arguments and errors are those of `predictive_sample`; they are checked at the call.
+
     >>> import armodels_lite as ar
     >>> [p.settled.item() for p in predictive_passes(ar.IndependentBernoulli((5,)), noise=torch.full((1, 5), 0.1))]
     [1, 5]

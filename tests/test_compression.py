@@ -135,6 +135,16 @@ def test_what_a_gpu_stored_a_cpu_reads(name: str) -> None:
     assert model.device.type == "cuda"
 
 
+def test_the_default_device_changes_nothing() -> None:
+    """Tensors made without a device would land on it, and "meta" takes no values."""
+    model = small_model()
+    x = draws(model, 3)
+    blob = ar.compress(model, x)
+    with torch.device("meta"):
+        assert ar.compress(model, x) == blob
+        assert torch.equal(ar.decompress(model, blob, 3), x)
+
+
 def test_a_saved_model_reads_what_the_first_one_wrote(tmp_path) -> None:
     for name in ("MADE-reordered", "BayesNet-mixed", "RNN-vectors-everything", "GroupedMADE-class"):
         model = BY_NAME[name].build()

@@ -42,6 +42,28 @@ def test_names_of_crowded_points_do_not_cover_each_other() -> None:
     assert any(text.arrow_patch for text in texts.values())  # some had to move away
 
 
+def test_a_name_beside_the_last_point_stays_inside() -> None:
+    axes, texts = drawn({"a": (1, 1.0), "a name longer than the margin": (100, 2.0)})
+    inside = axes.get_window_extent()
+    for text in texts.values():
+        assert all(inside.contains(*corner) for corner in Text.get_window_extent(text).get_points())
+
+
+def test_no_line_runs_through_another_name() -> None:
+    x = [6.35, 3.88, 0.0, 3.76, 2.99, 2.18, 5.84, 4.31, 1.54, 6.44]
+    y = [1.25, 1.08, 1.2, 1.23, 1.23, 1.24, 1.12, 1.2, 1.17, 1.08]
+    places = {f"model {k}": (100 + x[k], y[k]) for k in range(10)}
+    axes, texts = drawn(places, ylim=(0, 3))
+    boxes = {name: Text.get_window_extent(text) for name, text in texts.items()}
+    lines = {name: text for name, text in texts.items() if text.arrow_patch}
+    assert lines
+    for name, text in lines.items():
+        dot = axes.transData.transform(text.xy)
+        end = dot + np.multiply(text.xyann, axes.figure.dpi / 72)
+        for place in np.linspace(0.7 * dot + 0.3 * end, end, 50):  # beyond what is close to the dot
+            assert not any(box.contains(*place) for other, box in boxes.items() if other != name)
+
+
 def test_errors_are_bars() -> None:
     axes, _ = drawn({"a": (1, 2.0), "b": (2, 1.0)}, errors={"b": 0.25}, xscale="linear")
     (bar,) = axes.collections

@@ -56,7 +56,7 @@ def test_there_are_enough_questions_on_every_notebook() -> None:
     assert len(QUESTIONS) >= 34 and len({question.text for question in QUESTIONS}) == len(QUESTIONS)
     assert all(count >= 2 for count in Counter(q.notebook for q in QUESTIONS).values())
     assert {question.notebook for question in QUESTIONS} == set(TOPICS)
-    there = {path.name.split("_")[0] for path in NOTEBOOKS.glob("[01]*.ipynb")} | {"14"}
+    there = {path.name.split("_")[0] for path in NOTEBOOKS.glob("[01]*.ipynb")}
     assert there == set(TOPICS)
     assert [q.notebook for q in QUESTIONS] == sorted(
         (q.notebook for q in QUESTIONS), key=list(TOPICS).index
@@ -161,6 +161,8 @@ def test_scores_count_what_was_checked_by_topic() -> None:
     assert state.choose(1, 2).check(1).missed() == {"02": 1, "04": 1}
     assert "To read again: notebook 04 (1 missed)." in result_page(state)
     assert "1 of 2" in result_page(state) and "2 of 4" in result_page(state)
+    assert result_page(state).count('<th scope="col">') == 3  # topic, right, checked
+    assert result_page(state).count('<th scope="row">') == len(state.topics) + 1
 
 
 def test_a_checked_answer_counts_and_stays() -> None:

@@ -39,6 +39,6 @@ def test_ensembles_are_at_least_as_good_as_their_members_on_average() -> None:
 @pytest.mark.parametrize("name", ["digits", "../splits", ["digits_seeds"]])
 def test_an_unknown_name_is_refused(name: object) -> None:
     with pytest.raises(
-        ValueError, match="there are stored results for digits_made, digits_seeds.*, got"
+        ValueError, match="there are stored results for complexity, digits_made, .*, got"
     ):
         ar.stored_results(name)

@@ -134,6 +134,12 @@ COURSE = (
         "all models compared; compression; faster sampling",
         needs="04 to 12",
     ),
+    Page(
+        "14b_summary",
+        "14b Summary",
+        "which model; other families; what is open; the final quiz",
+        needs="14",
+    ),
 )
 REFRESHER = Page(
     "appendix_refresher", "Refresher", "probability, linear algebra, PyTorch, notation"

@@ -19,6 +19,14 @@ def stored_results(name: str) -> dict[str, dict[str, Any]]:
     "spoken_digits" (benchmarks/spoken_digits.py): how samples of the WaveNet that says digits are judged, beside real
     recordings, and nats per level; each row has entries of its own, "..._se" being standard errors.
 
+    Those of notebook 14, seconds throughout. "side_by_side" (benchmarks/side_by_side.py): for each model "parameters",
+    what its conditionals have in common ("shares"), "nats" per test and "valid" image and the "seconds" of each
+    training, and the mean nats "per image". "side_by_side_cost", "side_by_side_mnist": "steps" and "cache bytes" a
+    sample, and for samples drawn together or alone the seconds each takes "cached", "naive" and "predictive", and the
+    "passes" of the last. "complexity" (benchmarks/complexity.py): for each length in "T" the seconds of a "pass", of a
+    "training step" and of drawing, "cached" and "naive". In these four the row "measured" names the "machine", the
+    "date" and the "seeds".
+
     Raises ValueError for a name under which nothing is stored.
 
     >>> len(stored_results("digits_seeds")["NADE"]["nats"])

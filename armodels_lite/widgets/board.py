@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -38,6 +40,17 @@ class Board:
         )
         if number:
             self.write(row, column, str(number))
+
+    def paint(self, colours: np.ndarray) -> None:
+        """Cells in these colours (R, C), without lines; those of one colour side by side are one rectangle."""
+        rects = defaultdict(list)
+        for row, line in enumerate(colours.tolist()):
+            for colour, cells in groupby(range(len(line)), line.__getitem__):
+                first, *others = cells
+                size = self.cell * (1 + len(others)), self.cell
+                rects[colour].append((*self.corner(row, first), *size))
+        for colour, same in rects.items():
+            self.drawing.rects(same, colour)
 
     def write(self, row: float, column: float, words: str) -> None:
         x, y = self.corner(row + 0.5, column + 0.5)

@@ -73,7 +73,7 @@ MODELS: dict[str, Model] = {
     "PixelCNN++": Model(
         "ar.PixelCNNpp",
         "12",
-        "a step a pixel to draw; for grey levels and colours, not for black and white",
+        "a step a pixel to draw; black and white needs conditional=Categorical(2)",
     ),
     "VAE": Model(
         "built in notebook 08",

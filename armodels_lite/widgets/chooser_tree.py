@@ -12,15 +12,15 @@ COLUMN, ROW = 100, 46
 MARGIN = 24  # beside the last column, whose head is one long word
 TOP = 132  # of the first row
 QUESTION = "Must all values be drawn at once, or do you need one code for the whole example?"
-NOTE = "At 8 × 8 most models with hidden layers cannot be told apart by their likelihood."
-ELSEWHERE = "Yes: a VAE, a flow, a diffusion model (notebooks 08, 09, 14)"
+NOTE = "At 8 × 8 most models with hidden layers lie within a nat of each other."
+ELSEWHERE = "Yes: a VAE, a flow, a diffusion model (notebooks 08, 09, 14b)"
 
 
 def first_choices(data: str, priority: str) -> list[str]:
     """The autoregressive models with the most points, without a constraint; two where they share the first place.
 
     >>> first_choices("small image, about 8 × 8", "best likelihood")
-    ['NADE', 'PixelCNN']
+    ['PixelCNN++', 'NADE']
     """
     found = [choice for choice in recommend(data, priority) if choice.model.autoregressive]
     best = [c.name for c in found if c.points == found[0].points]

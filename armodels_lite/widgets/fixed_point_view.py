@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from itertools import groupby
-
 import numpy as np
 
 from ..plots import colour_table
@@ -150,15 +147,8 @@ def _key_line(drawing: Drawing, top: float, colour: str, words: str) -> None:
 
 
 def _paint(board: Board, colours: np.ndarray) -> None:
-    """Cells in colours (H, W); those of one colour side by side are one rectangle."""
-    rects = defaultdict(list)
-    for row, line in enumerate(colours.tolist()):
-        for colour, cells in groupby(range(len(line)), line.__getitem__):
-            first, *others = cells
-            size = board.cell * (1 + len(others)), board.cell
-            rects[colour].append((*board.corner(row, first), *size))
-    for colour, same in rects.items():
-        board.drawing.rects(same, colour)
+    """Cells in colours (H, W), with lines between them."""
+    board.paint(colours)
     height, width = colours.shape
     high, wide = board.cell * height, board.cell * width
     every = (height, width) if board.cell < FINE else (1, 1)  # the border alone, or all lines

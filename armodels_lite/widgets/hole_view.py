@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from itertools import groupby
-
 import numpy as np
 
 from .board import HATCH, INK, WHITE, Board, stretches
@@ -49,15 +46,8 @@ def _board(drawing: Drawing, frame: HoleFrame, cell: float, top: float) -> Board
 
 
 def _fill(board: Board, colours: np.ndarray) -> None:
-    """Cells in these colours (H, W); those of one colour side by side are one rectangle."""
-    rects = defaultdict(list)
-    for row, line in enumerate(colours.tolist()):
-        for colour, cells in groupby(range(len(line)), line.__getitem__):
-            first, *others = cells
-            size = board.cell * (1 + len(others)), board.cell
-            rects[colour].append((*board.corner(row, first), *size))
-    for colour, same in rects.items():
-        board.drawing.rects(same, colour)
+    """Cells in these colours (H, W), with lines between them."""
+    board.paint(colours)
     height, width = colours.shape
     for row in range(height + 1):
         board.drawing.line(board.corner(row, 0), board.corner(row, width), QUIET, width=0.4)

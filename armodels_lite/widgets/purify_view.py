@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from itertools import groupby
 
 import numpy as np
 
@@ -94,17 +92,10 @@ def reading_lines(frame: PurifyFrame, reading: Reading) -> list[str]:
 
 
 def _fill(board: Board, levels: np.ndarray, count: int) -> None:
-    """Cells in shades of ink; those of one level side by side are one rectangle."""
-    table = colour_table("ink")
-    rects = defaultdict(list)
-    for row, line in enumerate(levels.tolist()):
-        for level, cells in groupby(range(len(line)), line.__getitem__):
-            first, *others = cells
-            size = board.cell * (1 + len(others)), board.cell
-            rects[level].append((*board.corner(row, first), *size))
-    for level, same in rects.items():
-        shade = table[round(255 * level / (count - 1))]
-        board.drawing.rects(same, "#{:02x}{:02x}{:02x}".format(*shade))
+    """Cells in shades of ink, with lines between them."""
+    shades = colour_table("ink")[[round(255 * level / (count - 1)) for level in range(count)]]
+    colours = np.array(["#{:02x}{:02x}{:02x}".format(*shade) for shade in shades.tolist()])
+    board.paint(colours[levels])
     height, width = levels.shape
     high, wide = board.cell * height, board.cell * width
     rows = [(*board.corner(row, 0), wide, HAIR) for row in range(height + 1)]

@@ -40,16 +40,19 @@ def result_page(state: QuizState) -> str:
     """The score by topic, and which notebooks to read again."""
     scores = state.scores()
     rows = "".join(
-        f"<tr><td>{html.escape(score.topic)}</td><td>{_share(score.right, score.checked)}</td>"
+        f'<tr><th scope="row">{html.escape(score.topic)}</th><td>{_share(score.right, score.checked)}</td>'
         f"<td>{score.checked} of {score.total}</td></tr>"
         for score in scores
     )
     right, checked = (
         sum(getattr(score, name) for score in scores) for name in ("right", "checked")
     )
-    head = "<tr><th>topic</th><th>right</th><th>checked</th></tr>"
-    total = f"<tr><th>all</th><th>{_share(right, checked)}</th><th>{checked} of {len(state.questions)}</th></tr>"
-    table = f'<table class="armodels-score">{head}{rows}{total}</table>'
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("topic", "right", "checked"))
+    total = f"<td>{_share(right, checked)}</td><td>{checked} of {len(state.questions)}</td>"
+    table = (
+        f'<table class="armodels-score"><thead><tr>{head}</tr></thead>'
+        f'<tbody>{rows}</tbody><tfoot><tr><th scope="row">all</th>{total}</tr></tfoot></table>'
+    )
     return f'<div class="armodels-title">Your score so far</div>{table}<div>{_advice(state)}</div>'
 
 

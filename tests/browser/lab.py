@@ -209,7 +209,7 @@ class LabPage:
     def screenshot(self, path: Path) -> None:
         """Store what the window shows as PNG."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=path)
+        self.page.screenshot(path=path, caret="initial")
 
 
 @contextmanager

@@ -34,6 +34,8 @@ WIDGETS = {
     "12_wavenet_and_pixelcnn.ipynb": 4,
     "12b_applications.ipynb": 1,
     "13_pixeldefend.ipynb": 2,
+    "14_side_by_side.ipynb": 2,
+    "14b_summary.ipynb": 2,
 }
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

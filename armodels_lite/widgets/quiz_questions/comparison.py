@@ -101,15 +101,15 @@ QUESTIONS = (
     Question(
         "14",
         (
-            "A model gives a message of 64 symbols −log₂ p(x) = 20.5. About how many bits does arithmetic coding "
-            "need for it?"
+            "A model gives a message of 64 symbols −log₂ p(x) = 20.5. About how many bits does a coder such as "
+            "arithmetic coding, or numeral systems, need for it?"
         ),
         (
             Answer(
                 "At least 64, one for each symbol",
                 (
-                    "That is the limit of a code for single symbols, such as Huffman's. An arithmetic code is one "
-                    "number for the whole message."
+                    "That is the limit of a code for single symbols, such as Huffman's. These codes are one number "
+                    "for the whole message."
                 ),
             ),
             Answer(
@@ -159,8 +159,8 @@ QUESTIONS = (
     Question(
         "14",
         (
-            "Predictive sampling guesses the next values, checks them in one pass with the same uniform numbers, "
-            "and keeps them up to the first wrong guess. What does it draw?"
+            "Predictive sampling (guess and check) guesses all values, lets one pass answer with the same uniform "
+            "numbers, takes the answer as the next guess, and stops when nothing changes. What does it draw?"
         ),
         (
             Answer(
@@ -210,7 +210,7 @@ QUESTIONS = (
     ),
     Question(
         "14",
-        "How does a subscale pixel network (Menick and Kalchbrenner, 2018) go through an image?",
+        "How does a subscale pixel network (Menick and Kalchbrenner, 2019) go through an image?",
         (
             Answer(
                 "Several resolutions at the same time",
@@ -296,7 +296,7 @@ QUESTIONS = (
         right=0,
     ),
     Question(
-        "14",
+        "14b",
         (
             "You need exact log p(x) and draws whose number of sequential steps does not grow with the number of "
             "pixels. Which family offers both?"
@@ -326,5 +326,34 @@ QUESTIONS = (
             ),
         ),
         right=3,
+    ),
+    Question(
+        "14b",
+        (
+            "A generator draws pure noise 99 times in 100, and otherwise from a very good model. How much average "
+            "log-likelihood can it lose against the good model alone, for an image of a million values?"
+        ),
+        (
+            Answer(
+                "At most 4.6 nats for the whole image",
+                (
+                    "Its density is at least 1/100 of the good one's, and ln 100 = 4.6. Next to nothing, although "
+                    "nearly every sample is ruined: likelihood and looks are two questions."
+                ),
+            ),
+            Answer(
+                "99 % of it",
+                "Densities are mixed, not their logarithms.",
+            ),
+            Answer(
+                "About 4.6 nats for each value",
+                "The choice between noise and model is made once an image, not once a value.",
+            ),
+            Answer(
+                "All of it: log p(x) becomes minus infinity",
+                "Each image keeps a hundredth of the density that the good model gives it.",
+            ),
+        ),
+        right=0,
     ),
 )

@@ -23,6 +23,7 @@ TOPICS = {
     "12b": "Convolutions and what they are used for",
     "13": "Attacks and detection",
     "14": "Side by side, compression, fast sampling",
+    "14b": "Side by side, compression, fast sampling",
 }
 
 
