@@ -65,7 +65,8 @@ def predictive_sample(
     """The draws of `model.sample` with the same noise, in fewer passes where values are easy to guess.
 
     Worth it where one pass over an event costs little more than one step, as on a GPU, and where the model has no
-    cache. The passes are parallel in all variables; a cached decoder does less arithmetic.
+    cache. The passes are parallel in all variables and hold the parameters of all n events at once; a cached decoder
+    does less arithmetic and holds less.
 
     In float32 a draw may differ from `model.sample` where u falls between two probabilities that differ in the last
     bit, since one pass and a cached step round differently. In float64 that is too rare to be met.

@@ -134,6 +134,6 @@ def _offsets() -> Iterator[tuple[tuple[float, float], str]]:
 
 def _box(name: str, place: np.ndarray, align: str, unit: float) -> Bbox:
     """About what the name covers, in pixels."""
-    wide, high = 0.56 * SIZE * len(name) * unit, 1.25 * SIZE * unit
+    wide, high = 0.62 * SIZE * len(name) * unit, 1.25 * SIZE * unit
     left = place[0] - {"left": 0, "center": wide / 2, "right": wide}[align]
     return Bbox.from_bounds(left, place[1] - high / 2, wide, high)
