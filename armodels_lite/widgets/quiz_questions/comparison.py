@@ -17,7 +17,7 @@ QUESTIONS = (
             ),
             Answer(
                 "88 bits per image, 0.112 bits/dim",
-                "88 bits are 61 nats. The best autoregressive models that we know of need 77.",
+                "88 bits are 61 nats. The best autoregressive models that we know of need about 78.",
             ),
             Answer(
                 "88 nats per image, 0.162 bits/dim",

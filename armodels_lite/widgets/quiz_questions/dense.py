@@ -55,7 +55,7 @@ QUESTIONS = (
     ),
     Question(
         "07",
-        "NADE's likelihood takes about 2DH multiplications in place of D²H. What makes the difference?",
+        "NADE's likelihood takes about 2DH multiplications in place of about D²H/2. What makes the difference?",
         (
             Answer(
                 "A running sum: each variable adds its column of W to what is there.",
