@@ -274,3 +274,12 @@ def test_weights_that_are_nan_are_refused() -> None:
         model.linear.bias[0] = math.nan
     with pytest.raises(ValueError, match="weights that are NaN"):
         ar.predictive_sample(model, 2)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("kind", [ar.MADE, ar.GatedPixelCNN])
+def test_on_a_gpu_the_draws_are_those_of_sample(kind: type) -> None:
+    model = randomised(kind((1, 4, 4))).double().cuda()
+    noise = torch.rand(8, 1, 4, 4, dtype=torch.float64).clamp(1e-6, 1 - 1e-6).cuda()
+    found = ar.predictive_sample(model, noise=noise)
+    assert found.x.is_cuda and torch.equal(found.x, model.sample(noise=noise))

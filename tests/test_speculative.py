@@ -351,3 +351,10 @@ def test_what_does_not_fit_is_refused(change: dict, error: type, message: str) -
     given = {"n": 2, **change}
     with pytest.raises(error, match=message):
         ar.speculative_sample(ar.FVSBN((3,)), ar.FVSBN((3,)), **given)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_on_a_gpu_the_draws_follow_the_model_too() -> None:
+    model, draft = (randomised(kind((4,))).cuda() for kind in (ar.NADE, ar.FVSBN))
+    found = ar.speculative_sample(model, draft, 20_000, ahead=2, generator=generator())
+    assert found.x.is_cuda and p_value(model.cpu(), found.x.cpu()) > 1e-3
