@@ -143,8 +143,7 @@ def _passes(
     for _ in range(model.num_variables):
         if bool((settled == model.num_variables).all()):
             return
-        x, found = _pass(model, guess, noise, context)
-        settled = settled.maximum(found)
+        x, settled = _pass(model, guess, noise, context)
         yield PredictivePass(guess.clone(), x.clone(), settled.clone())
         guess = x
 

@@ -110,9 +110,8 @@ class _Run:
 
     def _round(self, rows: Tensor) -> None:
         """Draft, judge, and draw one more value, for the sequences of these rows."""
-        steps = self.known[rows].unsqueeze(1) + torch.arange(
-            self.ahead + 1, device=rows.device
-        )  # the drafted ones, and the one after
+        places = torch.arange(self.ahead + 1, device=rows.device)  # drafted ones, and the one after
+        steps = self.known[rows].unsqueeze(1) + places
         q = self._drafted(rows, steps[:, :-1])
         p = self._probabilities(self.model, rows, steps)
         self.passes[rows] += 1
@@ -137,11 +136,10 @@ class _Run:
 
     def _draw_after(self, rows: Tensor, run: Tensor, p: Tensor, q: Tensor) -> None:
         """The value after those kept: from what p has more than q, or from p itself if all were kept."""
-        everything = torch.cat(
-            [q, torch.zeros_like(q[:, :1])], 1
-        )  # after the last one q takes nothing away
+        # After the last drafted value q takes nothing away.
+        drafted = torch.cat([q, torch.zeros_like(q[:, :1])], 1)
         at = run.view(-1, 1, 1).expand(-1, 1, p.shape[-1])
-        rest = (p.gather(1, at) - everything.gather(1, at)).squeeze(1).clamp(min=0)
+        rest = (p.gather(1, at) - drafted.gather(1, at)).squeeze(1).clamp(min=0)
         self._write(rows, self.known[rows] + run, _draw(rest, self._uniform(run.shape)))
         self.known[rows] = (self.known[rows] + run + 1).clamp(max=self.size)
 

@@ -1,6 +1,7 @@
 """How the time of a pass, of a training step and of drawing grows with the number of variables T.
 
-    python benchmarks/complexity.py        # about five minutes, on a machine that does nothing else
+    python benchmarks/complexity.py            # about three minutes, on a machine that does nothing else
+    python benchmarks/complexity.py GRU LSTM   # these alone; what is stored of the others stays
 
 Random weights and random bits. Drawing without a cache takes T passes; one is timed and multiplied by T. Each model is
 measured at several T, and everything else about it stays the same. One thread. Writes what
@@ -10,7 +11,8 @@ measured at several T, and everything else about it stays the same. One thread. 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 
 import torch
 from results import write_results
@@ -32,12 +34,20 @@ MODELS: dict[str, Callable[[int], ar.AutoregressiveModel]] = {
     "FVSBN": lambda size: ar.FVSBN((size,)),
     "NADE": lambda size: ar.NADE((size,), hidden=128),
     "MADE": lambda size: ar.MADE((size,), hidden=(512,)),
+    "RNN (tanh)": lambda size: ar.RNN((size,), hidden=128, cell="rnn"),
     "GRU": lambda size: ar.RNN((size,), hidden=128, cell="gru"),
+    "LSTM": lambda size: ar.RNN((size,), hidden=128, cell="lstm"),
     "Transformer": lambda size: ar.Transformer((size,), width=64, layers=2, heads=4),
     "WaveNet": lambda size: ar.WaveNet(
         (size,), channels=32, layers=6, stacks=1, conditional=ar.Categorical(2)
     ),
     "PixelCNN": lambda size: ar.PixelCNN(image(size), channels=32, layers=4, kernel_size=5),
+    "Gated PixelCNN": lambda size: ar.GatedPixelCNN(
+        image(size), channels=32, layers=3, kernel_size=5
+    ),
+    "PixelCNN++": lambda size: ar.PixelCNNpp(
+        image(size), channels=32, blocks=1, resolutions=1, conditional=ar.Categorical(2)
+    ),
     "PixelRNN": lambda size: ar.PixelRNN(image(size), kind="diagonal", channels=16, layers=1),
 }
 
@@ -63,18 +73,27 @@ def measured(model: ar.AutoregressiveModel, rounds: int = 5) -> dict[str, float]
     return {**seconds, "naive": seconds["pass"] * model.num_variables}
 
 
-def main() -> None:
-    rows = {}
-    for name, build in MODELS.items():
-        rows[name] = {"T": list(LENGTHS)}
-        for size in LENGTHS:
-            torch.manual_seed(0)
-            for what, seconds in measured(build(size)).items():
-                rows[name].setdefault(what, []).append(seconds)
-        print(name, rows[name], flush=True)
+def grown(build: Callable[[int], ar.AutoregressiveModel]) -> dict[str, list[float]]:
+    """`measured` at each length."""
+    row = {"T": list(LENGTHS)}
+    for size in LENGTHS:
+        torch.manual_seed(0)
+        for what, seconds in measured(build(size)).items():
+            row.setdefault(what, []).append(seconds)
+    return row
+
+
+def main(names: Sequence[str]) -> None:
+    if unknown := set(names) - set(MODELS):
+        sys.exit(f"models are {', '.join(MODELS)}; got {', '.join(sorted(unknown))}")
+    found = dict(ar.stored_results("complexity")) if names else {}
+    for name in names or MODELS:
+        found[name] = grown(MODELS[name])
+        print(name, found[name], flush=True)
+    rows = {name: found[name] for name in MODELS if name in found}
     write_results("complexity", rows, seeds=[0])
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    main()
+    main(sys.argv[1:])

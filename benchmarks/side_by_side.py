@@ -1,8 +1,8 @@
 """All models of the course on the same binary digits: held-out likelihood over several seeds, and what each costs.
 
-    python benchmarks/side_by_side.py train [SEEDS]   # 5 seeds unless given: about half an hour on one core
-    python benchmarks/side_by_side.py cost            # two minutes, on a machine that does nothing else
-    python benchmarks/side_by_side.py mnist           # the checkpoints of binarized MNIST: some five minutes
+    python benchmarks/side_by_side.py train [SEEDS]   # 5 seeds unless given: about twenty minutes on one core
+    python benchmarks/side_by_side.py cost            # five minutes, on a machine that does nothing else
+    python benchmarks/side_by_side.py mnist           # the checkpoints of binarized MNIST: two minutes
 
 Each part writes its figures where `armodels_lite.stored_results` finds them ("side_by_side", "side_by_side_cost",
 "side_by_side_mnist"), with the machine, the date and the seeds under "measured"; notebook 14 reads them. One thread.

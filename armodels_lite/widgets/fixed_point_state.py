@@ -13,8 +13,7 @@ from ..arguments import positive
 from ..chain import AutoregressiveModel
 from ..predictive import predictive_passes
 from ..sampling import sampling_mode
-from .one_event import seeded_uniform
-from .purify_state import check_model
+from .one_event import check_grey_model, seeded_uniform
 
 __all__ = ["Difference", "FixedPointFrame", "FixedPointState"]
 
@@ -138,7 +137,7 @@ class FixedPointState:
         seed: int = 0,
         guess: Tensor | None = None,
     ) -> None:
-        check_model(model)
+        check_grey_model(model)
         if noise is None:
             noise = seeded_uniform((positive("draws", draws), *model.event_shape), seed)
             noise = noise.to(model.device)

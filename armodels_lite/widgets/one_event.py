@@ -1,4 +1,4 @@
-"""What widgets that draw a single event need: its noise from a seed, and batches of one."""
+"""What widgets that draw a single event need: its noise from a seed, batches of one, and a model that fits."""
 
 from __future__ import annotations
 
@@ -7,12 +7,21 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..chain import AutoregressiveModel
 from ..density import DensityModel
 from ..distributions import uniform_noise
 
-__all__ = ["as_batch_of_one", "context_of_one", "next_seed", "seeded_noise", "seeded_uniform"]
+__all__ = [
+    "as_batch_of_one",
+    "check_grey_model",
+    "context_of_one",
+    "next_seed",
+    "seeded_noise",
+    "seeded_uniform",
+]
 
 SEEDS = 2**64
+LARGEST = 32  # pixels, for a side of an image
 
 
 def seeded_noise(model: DensityModel, seed: int) -> Tensor:
@@ -64,3 +73,22 @@ def context_of_one(model: DensityModel, context: int | Tensor | None) -> Tensor 
     if isinstance(context, int):
         return torch.tensor([context], device=model.device)
     return as_batch_of_one("context", context, model.context_shape or ())
+
+
+def check_grey_model(model: AutoregressiveModel) -> None:
+    """Raise unless this is an autoregressive model of levels, of images of one channel, that needs no context."""
+    if not isinstance(model, AutoregressiveModel):
+        raise TypeError(f"model must be an AutoregressiveModel, got {type(model).__name__}")
+    if model.levels is None:
+        raise ValueError(
+            "model must be of levels, with ar.Categorical, ar.LogisticMixture or ar.Bernoulli as conditional; "
+            f"it has {model.conditional!r}"
+        )
+    shape = model.event_shape
+    if len(shape) != 3 or shape[0] != 1 or max(shape) > LARGEST:
+        raise ValueError(
+            f"model must be of images of one channel, (1, H, W) with H and W up to {LARGEST}; its events have shape "
+            f"{shape}"
+        )
+    if model.num_classes is not None or model.context_shape is not None:
+        raise ValueError("model must be one without classes and without context")

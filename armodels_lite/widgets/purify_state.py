@@ -17,10 +17,9 @@ from ..chain import AutoregressiveModel
 from ..pixeldefend import PurifyStep, purify_steps
 from ..sampling import sampling_mode
 from ..shades import to_levels, to_shades, whole_levels
+from .one_event import check_grey_model
 
 __all__ = ["PurifyFrame", "PurifyState", "Reading", "Visit"]
-
-LARGEST = 32  # pixels, for a side of an image
 
 
 # -- what there is to see ------------------------------------------------------------------------------------------
@@ -163,7 +162,7 @@ class PurifyState:
         eps: float = 2 / 16,
         class_names: Sequence[str] | None = None,
     ) -> None:
-        check_model(model)
+        check_grey_model(model)
         self.model, self.classifier, self.class_names = model, classifier, class_names
         self.clean = _checked_levels("clean", clean, model)
         self.attacked = _checked_levels("attacked", attacked, model)
@@ -299,25 +298,6 @@ class PurifyState:
 
 
 # -- what is accepted ----------------------------------------------------------------------------------------------
-
-
-def check_model(model: AutoregressiveModel) -> None:
-    """Raise unless this is an autoregressive model of levels, of images of one channel, that needs no context."""
-    if not isinstance(model, AutoregressiveModel):
-        raise TypeError(f"model must be an AutoregressiveModel, got {type(model).__name__}")
-    if model.levels is None:
-        raise ValueError(
-            "model must be of levels, with ar.Categorical, ar.LogisticMixture or ar.Bernoulli as conditional; "
-            f"it has {model.conditional!r}"
-        )
-    shape = model.event_shape
-    if len(shape) != 3 or shape[0] != 1 or max(shape) > LARGEST:
-        raise ValueError(
-            f"model must be of images of one channel, (1, H, W) with H and W up to {LARGEST}; its events have shape "
-            f"{shape}"
-        )
-    if model.num_classes is not None or model.context_shape is not None:
-        raise ValueError("model must be one without classes and without context")
 
 
 def _checked_levels(name: str, images: Tensor, model: AutoregressiveModel) -> Tensor:
